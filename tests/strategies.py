@@ -94,7 +94,7 @@ def _of(kind: inspect.Type) -> st.SearchStrategy[Any]:
 def _text(kind: inspect.StrType) -> st.SearchStrategy[str]:
     if kind.pattern:
         return st.from_regex(kind.pattern, fullmatch=True)
-    alphabet = st.characters(exclude_categories=("Cs",))
+    alphabet = st.characters(exclude_categories=["Cs"])
     return st.text(alphabet, min_size=kind.min_length or 0, max_size=min(kind.max_length or TEXT_SIZE, TEXT_SIZE))
 
 

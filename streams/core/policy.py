@@ -1,0 +1,199 @@
+"""The policy as the core sees it: rows of values, and all expressions joined into one.
+
+Built by streams/policy (which validates the YAML document and says what is wrong with it); every number of domain.md
+lives in these rows, none in code. `when` expressions are zen over the facts of streams/core/facts.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+import zen
+
+ConditionEffect = Literal["human", "stop", "review", "deny"]
+
+
+class TierRow(msgspec.Struct, frozen=True):
+    """First match wins; the last row always matches."""
+
+    id: str  # T0_VIP
+    when: str
+    queue: str
+    human: bool
+    sla: str | None = None  # of the case that a human tier opens
+    next_best_action: str = ""
+    do_not: str = ""
+    suppress: bool = False
+    auto_accept: bool = False  # automation accepts: sampled for audit
+
+
+class ConditionRow(msgspec.Struct, frozen=True):
+    """One needs-human condition.
+
+    effect: human opens a case; stop also stops all cadences; review and deny decide outreach requests.
+    pulse: true only at the event that carries it, so that each such event counts; otherwise it fires on its edge.
+    """
+
+    id: str  # N04
+    code: str  # VIP_ACCOUNT
+    when: str
+    effect: ConditionEffect
+    queue: str
+    sla: str
+    severity: int  # 1 is worst
+    next_best_action: str
+    do_not: str
+    detail: str  # "sentiment {sentiment} <= -0.6": format string over the facts
+    facts: tuple[str, ...] = ()  # those that `when` reads: shown in the detail
+    pulse: bool = False
+    sheds: bool = True  # the capacity guard may hold it back
+    other_rep: bool = False  # N17: never to the rep who declined
+
+
+class ScoreTerm(msgspec.Struct, frozen=True):
+    """points = weight * (value - neutral), when the axis has a value."""
+
+    feature: str  # fit, engagement, intent, vendor, sentiment ...
+    weight: float
+    neutral: float
+
+
+class ScoreRow(msgspec.Struct, frozen=True):
+    base: float
+    terms: tuple[ScoreTerm, ...]
+    engagement_half_life_days: float
+    publish_step: float  # points: a smaller move is not published
+    interval_at_no_evidence: float  # width of the interval, 0..1
+    evidence_for_half_width: float
+
+
+class HoldRow(msgspec.Struct, frozen=True):
+    """Numbers of the hold rules; names say the unit."""
+
+    ooo_margin_business_days: int = 1
+    resume_hour: int = 9  # lead's time zone
+    ooo_longest_days: int = 90
+    ooo_unknown_days: int = 7
+    not_now_lead_days: int = 7
+    not_now_unknown_days: int = 90
+    not_interested_days: int = 180
+    colleague_replied_business_days: int = 3
+    meeting_margin_business_days: int = 1
+    support_margin_days: int = 3
+    support_worst_severity: int = 2
+    support_csat: float = 2
+    soft_bounces: int = 3
+    soft_bounce_window_days: int = 7
+    soft_bounce_days: int = 7
+    fatigue_touches: int = 5
+    fatigue_window_days: int = 14
+    fatigue_days: int = 30
+    resume_jitter_minutes: int = 240
+    stale_content_days: int = 30
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """At most `most` touches of a kind in a rolling window; over cap is deferred, not dropped."""
+
+    id: str  # marketing_email_day
+    channel: str | None  # None: all channels
+    marketing_only: bool
+    most: int
+    window_ms: int
+
+
+class CapRow(msgspec.Struct, frozen=True):
+    caps: tuple[Cap, ...]
+    gap_ms: int  # between two touches on one channel
+    quiet_from_hour: int  # lead's time zone
+    quiet_to_hour: int
+    expiry_ms: int  # a deferred request is not worth sending after that
+
+
+class SlaRow(msgspec.Struct, frozen=True):
+    """A budget of working time (or of wall time), and what happens when it is used up."""
+
+    id: str
+    budget_ms: int
+    working_time: bool
+    warn_shares: tuple[float, ...]  # .5 .8
+    escalate_shares: tuple[float, ...]  # 1.5 2.0
+    on_timeout: Literal["escalate", "deny"] = "escalate"
+
+
+class CalendarRow(msgspec.Struct, frozen=True):
+    start_hour: int
+    end_hour: int
+    weekend: tuple[int, ...]  # 5, 6: Monday is 0
+    country: str | None  # when the lead's is unknown
+    time_zone: str
+
+
+class QueueRow(msgspec.Struct, frozen=True):
+    id: str
+    purpose: str
+    open_per_rep: int
+    overflow: str | None  # queue that takes what nobody here can
+
+
+class SamplingRow(msgspec.Struct, frozen=True):
+    explore_share: float
+    audit_share: float
+    review_band: float  # points around a tier boundary
+    review_confidence: float
+    boundaries: tuple[float, ...]
+
+
+class GateRow(msgspec.Struct, frozen=True):
+    segment_growth_share: float  # audience growth that voids an approval
+    bulk_persons: int
+    approval_days: int
+    allow_ms: int  # how long an allow holds
+    lawful: Mapping[str, Mapping[str, tuple[str, ...]]]  # region or country -> channel -> lawful bases
+
+
+class CompiledPolicy:
+    """A policy version, ready to evaluate. Immutable."""
+
+    __slots__ = (
+        "version", "sha256", "tiers", "conditions", "score", "holds", "caps", "slas", "calendar", "queues", "sampling",
+        "gate", "values", "reads", "_expression", "_tier_count",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        sha256: str,
+        tiers: tuple[TierRow, ...],
+        conditions: tuple[ConditionRow, ...],
+        score: ScoreRow,
+        holds: HoldRow,
+        caps: CapRow,
+        slas: Mapping[str, SlaRow],
+        calendar: CalendarRow,
+        queues: Mapping[str, QueueRow],
+        sampling: SamplingRow,
+        gate: GateRow,
+        values: Mapping[str, Any],
+        expression: str,
+        reads: tuple[str, ...],
+    ) -> None:
+        self.version, self.sha256 = version, sha256
+        self.tiers, self.conditions = tiers, conditions
+        self.score, self.holds, self.caps = score, holds, caps
+        self.slas, self.calendar, self.queues = slas, calendar, queues
+        self.sampling, self.gate = sampling, gate
+        self.values = values  # other named values that facts and rules read, e.g. role_mailboxes, competitor_domains
+        self.reads = reads  # names of the facts that the expression reads
+        self._tier_count = len(tiers)
+        self._expression = zen.compile_expression(expression)
+
+    def evaluate(self, facts: Mapping[str, Any]) -> tuple[TierRow, tuple[ConditionRow, ...]]:
+        """The first tier that matches and the conditions that hold, in the policy's order."""
+        answers = self._expression.evaluate({name: facts[name] for name in self.reads})
+        first = answers.index(True, 0, self._tier_count)
+        held = answers[self._tier_count :]
+        return self.tiers[first], tuple(row for row, holds in zip(self.conditions, held, strict=True) if holds)

@@ -1,0 +1,85 @@
+"""The line between a lane and what it runs: a lane moves bytes, a processor decides what they mean.
+
+Law of this module: a processor is synchronous and touches nothing. It may be called twice with the same arguments
+(after an aborted transaction) and must answer the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class InputRecord(Protocol):
+    """The part of aiokafka's ConsumerRecord that a processor may read."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class OutputRecord(NamedTuple):
+    """One record to send. A value of None is a tombstone."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Outcome(NamedTuple):
+    """What one batch means: all of it is committed in one transaction, or none of it."""
+
+    outputs: dict[str, list[OutputRecord]]  # by topic; all go to the lane's own partition
+    changed: dict[bytes, bytes | None]  # packed state by key; None forgets the key
+    counts: dict[str, int]  # for metrics, see streams/metrics.py
+
+
+class Batch(NamedTuple):
+    """One transaction's input, in the order in which it is decided."""
+
+    records: Sequence[InputRecord]  # merged over the topics by (timestamp, topic, offset)
+    due: Collection[bytes]  # keys whose timer is due at `now`: decided after the records, in this order
+    now: int  # ms UTC: the lane's clock, recorded in lane.journal
+    lane: int
+    first_seq: int  # lane_seq of the first record of the batch
+
+
+class JournalEntry(NamedTuple):
+    """One transaction of a lane: enough to decide it again in exactly the same batch (streams/lane/replay.py)."""
+
+    lane: int
+    seq: int  # lane_seq of the first decided item; the next entry starts at seq + records + due
+    now: int  # ms UTC: the batch's clock
+    first: dict[str, int]  # by input topic of this batch: the offset that it starts at ...
+    next: dict[str, int]  # ... and the one that the next batch starts at
+    records: int
+    due: int
+    control: dict[str, int]  # next offset by control topic: the context is built from what stands before it
+
+
+ContextT = TypeVar("ContextT", contravariant=True)
+
+
+class Processor(Protocol[ContextT]):
+    """What a lane runs on each batch."""
+
+    inputs: tuple[str, ...]
+
+    def process(self, states: Mapping[bytes, bytes], batch: Batch, context: ContextT) -> Outcome: ...
+
+
+# A packed state starts with the time at which its lead must be looked at without an event: 8 bytes, big-endian,
+# ms UTC, 0 for never. The store reads only this; the rest belongs to the processor.
+DUE_BYTES = 8
+NEVER = 0
+
+
+def due_at(packed: bytes) -> int:
+    """When the lead is due, ms UTC; NEVER if it has no timer."""
+    return int.from_bytes(packed[:DUE_BYTES], "big")

@@ -1,0 +1,95 @@
+"""Every topic, once: name, record, key, partitions, clean-up.
+
+Law of this module: a topic that is not listed here is not read, written or created by Leadlane. `leadlane topics
+apply` creates what is missing; nothing here is ever deleted.
+
+Next: streams/lane/assignment.py
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+class Role(Enum):
+    """What a topic is for the lane."""
+
+    INPUT = "input"  # keyed by lead, consumed by the lanes
+    CONTROL = "control"  # one partition, compacted, read whole by every worker
+    OUTPUT = "output"  # written inside the lane's transaction
+    STATE = "state"  # the lane's own changelog
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. `record` names the Avro record of its values (None: packed bytes), `key` what its keys are."""
+
+    name: str
+    role: Role
+    record: str | None
+    key: str
+    note: str
+    compacted: bool = False
+    retention_ms: int = 30 * DAY_MS
+    single: bool = False  # one partition, whatever the lane count
+
+    def partitions(self, lanes: int) -> int:
+        return 1 if self.single else lanes
+
+
+def _input(name: str, record: str, note: str) -> Topic:
+    return Topic(name, Role.INPUT, record, "lead_id", note, retention_ms=90 * DAY_MS)
+
+
+def _control(name: str, record: str, key: str, note: str) -> Topic:
+    return Topic(name, Role.CONTROL, record, key, note, compacted=True, single=True)
+
+
+PROFILES = _input("leads.profiles", "LeadProfile", "who the lead is, as the platform or CRM knows it")
+SCORES = _input("signals.scores", "ScoreSignal", "fit, engagement and vendor scores")
+INTENT = _input("signals.intent", "IntentSignal", "buying intent of the person or the account")
+SENTIMENT = _input("signals.sentiment", "SentimentSignal", "sentiment measured by a vendor")
+OOTO = _input("signals.ooto", "OotoSignal", "out-of-office, automatic acknowledgement, left the company")
+REPLIES = _input("signals.replies", "ReplySignal", "raw replies, read by the reply reader")
+ACTIVITY = _input("signals.activity", "ActivitySignal", "sends, opens, forms, meetings, tickets, bounces, complaints")
+ACCOUNT_CONTEXT = _input("accounts.context", "AccountContext", "what happened to other people of the lead's account")
+REQUESTS = _input("outreach.requests", "OutreachRequest", "may this step go out?")
+REVIEWS = _input("cases.reviews", "CaseReview", "what people do with cases and manual holds")
+LABELS = _input("labels.outcomes", "OutcomeLabel", "what became of the lead")
+
+POLICIES = _control("control.policies", "Policy", "policy version, or the pointer `active`", "policy versions")
+ROSTER = _control("control.roster", "RosterEntry", "rep_id", "reps, their queues, weights and absences")
+APPROVALS = _control("control.approvals", "Approval", "approval_id", "audited approvals of content and segment")
+SWITCHES = _control("control.switches", "Switch", "switch name", "kill switches")
+
+ROUTED = Topic("leads.routed", Role.OUTPUT, "RoutedLead", "lead_id", "tier, queue and owner, when they change")
+LEAD_SCORES = Topic("leads.scores", Role.OUTPUT, "LeadScore", "lead_id", "own score, when it moved")
+CADENCES = Topic("cadences.commands", Role.OUTPUT, "CadenceCommand", "lead_id", "pause, resume, stop")
+CASE_EVENTS = Topic(
+    "cases.events", Role.OUTPUT, "Case", "lead_id", "the whole case after each change", retention_ms=365 * DAY_MS
+)
+CASES_OPEN = Topic("cases.open", Role.OUTPUT, "Case", "case_id", "open cases; tombstone when closed", compacted=True)
+VERDICTS = Topic("outreach.verdicts", Role.OUTPUT, "OutreachVerdict", "lead_id", "allow, review, deny or defer")
+DECISIONS = Topic(
+    "decisions", Role.OUTPUT, "Decision", "lead_id", "the audit record of every decision", retention_ms=365 * DAY_MS
+)
+DEAD_LETTERS = Topic(
+    "dead.letters", Role.OUTPUT, "DeadLetter", "key of the original", "what could not be processed, as it came"
+)
+JOURNAL = Topic(
+    "lane.journal", Role.OUTPUT, "JournalEntry", "lane", "one entry per transaction: what was read, in which order, when"
+)
+STATE = Topic("lane.state", Role.STATE, None, "lead_id", "packed lead state: the lanes' changelog", compacted=True)
+
+TOPICS: tuple[Topic, ...] = (
+    PROFILES, SCORES, INTENT, SENTIMENT, OOTO, REPLIES, ACTIVITY, ACCOUNT_CONTEXT, REQUESTS, REVIEWS, LABELS,
+    POLICIES, ROSTER, APPROVALS, SWITCHES,
+    ROUTED, LEAD_SCORES, CADENCES, CASE_EVENTS, CASES_OPEN, VERDICTS, DECISIONS, DEAD_LETTERS, JOURNAL, STATE,
+)  # fmt: skip
+TOPIC: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
+INPUTS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.role is Role.INPUT)
+CONTROLS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.role is Role.CONTROL)
