@@ -19,6 +19,7 @@ class Moment(NamedTuple):
     offset: int  # of the trigger; the lane_seq for a due timer
     lane_seq: int
     now: int  # ms UTC
+    lead_id: str
 
     @property
     def decision_id(self) -> str:
