@@ -151,6 +151,7 @@ class LeadState(msgspec.Struct, array_like=True, gc=False):
     routing: Routing = msgspec.field(default_factory=Routing)
     seen: bytes = b""  # hashes of the last SEEN_EVENTS event ids, oldest first
     closed_cases: int = 0
+    settled_at: int = NEVER  # lane clock of the last decision: what held then is what an effect changes
 
 
 _encode = msgspec.msgpack.Encoder().encode

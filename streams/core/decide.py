@@ -1,0 +1,222 @@
+"""What one event means for one lead: dedupe, read, fold, assess, act, record.
+
+Law of this module: same arguments, same answer. No clock, no randomness, no I/O: `moment` says when and where, `context`
+what else is known. A repeated event changes nothing and has no effects. An event is decided in the order
+fold -> holds -> score -> facts -> policy -> cadences -> cases -> route -> gate: a rep must not call a lead whose mails
+still go out, so pause comes before route; the gate comes last because it names the case that the request waits for.
+
+Next: streams/core/gate.py
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from streams.core.cadence import command_cadence, waits_for_switch
+from streams.core.caps import fold_touch
+from streams.core.cases import next_case_due, open_or_extend, review_case, tick_cases, withdraw_cases
+from streams.core.context import Context
+from streams.core.effects import AnswerRequest, Effect, PublishScore, RecordDecision, RouteLead, UpdateCase
+from streams.core.events import CaseReview, Event, OutreachRequest, ReplySignal, Tick
+from streams.core.evidence import evidence_from, summary_of
+from streams.core.facts import facts_from, next_look_at
+from streams.core.folding import fold
+from streams.core.gate import answer_request, deny_expired
+from streams.core.holds import active_holds, fold_holds, next_hold_change
+from streams.core.moment import ActiveHold, Assessment, Moment
+from streams.core.policy import ConditionRow
+from streams.core.reading import Reading, read_reply
+from streams.core.routing import route
+from streams.core.scoring import mark_score, score_lead
+from streams.core.state import NEVER, LeadState, fingerprint, has_seen, remember
+
+TICK = Tick()
+
+
+class Kind(Enum):
+    """How an event counts: every input is exactly one of these, or a dead letter."""
+
+    DECIDED = "decided"  # had an effect
+    QUIET = "quiet"  # only updated the state
+    DUPLICATE = "duplicate"
+
+
+class Decision(NamedTuple):
+    """The lead after the event, when to look at it without one, and what to do. Effects in the order of issue."""
+
+    state: LeadState
+    due_at: int  # ms UTC, NEVER for no timer
+    effects: tuple[Effect, ...]
+    kind: Kind
+
+
+def decide(state: LeadState, event: Event, moment: Moment, context: Context) -> Decision:
+    """What `event` means for the lead. `state` is given away: it is folded into and handed back."""
+    mark = fingerprint(event.source, event.event_id)
+    if has_seen(state, mark):
+        return Decision(state, NEVER, (), Kind.DUPLICATE)
+    remember(state, mark)
+    if state.first_seen_at == NEVER:
+        state.first_seen_at = moment.now
+    reading = None
+    if type(event) is ReplySignal:
+        zone = state.known.time_zone
+        reading = read_reply(event.headers, event.subject, event.text, event.occurred_at, state.known.language, zone)
+    return _settle(state, event, reading, moment, context)
+
+
+def tick(state: LeadState, moment: Moment, context: Context) -> Decision:
+    """What the passing of time means for a lead whose timer is due."""
+    return _settle(state, TICK, None, moment, context)
+
+
+def _settle(
+    state: LeadState, event: Event | Tick, reading: Reading | None, moment: Moment, context: Context
+) -> Decision:
+    now = moment.now
+    tier_before = state.routing.tier or None
+    before = active_holds(state, state.settled_at or now, context)
+    if not isinstance(event, Tick):
+        fold(state, event, reading, context)
+        fold_touch(state, event, context)
+        fold_holds(state, moment, event, reading, context)
+    holds = active_holds(state, now, context)
+    state.settled_at = now
+    look = _assess(state, event, reading, holds, moment, context)
+    effects: list[Effect] = [*command_cadence(state, holds, moment, context)]
+    effects += _cases(state, event, reading, look, moment, context)
+    effects += route(state, look, moment, context)
+    if type(event) is OutreachRequest:
+        waiting = next((case.case_id for case in state.cases if case.request_id == event.event_id), None)
+        effects.append(answer_request(state, moment, event, look, waiting, context))
+    effects += _published_score(state, look, moment, context)
+    if effects or _views(before) != _views(holds):
+        effects.append(_record(state, event, look, before, tier_before, tuple(effects), moment, context))
+    return Decision(state, _due_at(state, holds, now, context), tuple(effects), Kind.DECIDED if effects else Kind.QUIET)
+
+
+def _assess(
+    state: LeadState,
+    event: Event | Tick,
+    reading: Reading | None,
+    holds: tuple[ActiveHold, ...],
+    moment: Moment,
+    context: Context,
+) -> Assessment:
+    signals = state.signals
+    kinds = {hold.view.kind for hold in holds} if holds else ()
+    signals.severe_tickets, signals.opportunities = int("support" in kinds), int("opportunity" in kinds)
+    score = score_lead(state, moment.now, context)
+    facts = facts_from(state, moment, event, reading, score, context)
+    tier, held = context.policy.evaluate(facts)
+    fired = _news(held, state.routing.conditions) if held else ()
+    state.routing.conditions = tuple(row.id for row in held)
+    mark_score(state, score, moment.now)
+    return Assessment(score, facts, tier, held, fired, holds)
+
+
+def _news(held: tuple[ConditionRow, ...], before: tuple[str, ...]) -> tuple[ConditionRow, ...]:
+    """Conditions that fire: each time for a pulse, else when they did not hold at the last look."""
+    return tuple(row for row in held if row.pulse or row.id not in before)
+
+
+def _cases(
+    state: LeadState,
+    event: Event | Tick,
+    reading: Reading | None,
+    look: Assessment,
+    moment: Moment,
+    context: Context,
+) -> list[Effect]:
+    changes: list[UpdateCase] = []
+    if type(event) is CaseReview:
+        changes += review_case(state, moment, event, look, context)
+    if state.cases:
+        changes += tick_cases(state, moment, look, context)
+        changes += withdraw_cases(state, moment, look, context)
+    request = event if type(event) is OutreachRequest else None
+    if look.fired or look.tier.human or request:
+        evidence = evidence_from(event, reading, moment)
+        changes += open_or_extend(state, moment, look, evidence, context, request)
+    denied = (deny_expired(case, moment, context) for case in changes if case.end == "expired" and case.request_id)
+    return [*changes, *denied]
+
+
+def _published_score(
+    state: LeadState, look: Assessment, moment: Moment, context: Context
+) -> tuple[PublishScore, ...]:
+    routing, score = state.routing, look.score
+    if routing.score >= 0 and abs(score.score - routing.score) < context.policy.score.publish_step:
+        return ()
+    routing.score, routing.scored_at = score.score, moment.now
+    return (
+        PublishScore(
+            lead_id=moment.lead_id,
+            decision_id=moment.decision_id,
+            score=score.score,
+            low=score.low,
+            high=score.high,
+            confidence=score.confidence,
+            contributions=score.contributions,
+            policy_version=context.policy.version,
+            model_version=context.model_version,
+            scored_at=moment.now,
+        ),
+    )
+
+
+def _views(holds: tuple[ActiveHold, ...]) -> tuple[object, ...]:
+    return tuple(hold.view for hold in holds)
+
+
+def _record(
+    state: LeadState,
+    event: Event | Tick,
+    look: Assessment,
+    before: tuple[ActiveHold, ...],
+    tier_before: str | None,
+    effects: tuple[Effect, ...],
+    moment: Moment,
+    context: Context,
+) -> RecordDecision:
+    routing, policy = state.routing, context.policy
+    return RecordDecision(
+        lead_id=moment.lead_id,
+        decision_id=moment.decision_id,
+        topic=moment.topic,
+        partition=moment.partition,
+        offset=moment.offset,
+        event_id=None if isinstance(event, Tick) else event.event_id,
+        lane_seq=moment.lane_seq,
+        now=moment.now,
+        policy_version=policy.version,
+        policy_hash=policy.sha256,
+        model_version=context.model_version,
+        facts={name: look.facts[name] for name in policy.reads},
+        conditions=tuple(reason_from(row, look, moment.now) for row in look.held),
+        score=look.score.score,
+        confidence=look.score.confidence,
+        contributions=look.score.contributions,
+        holds_before=tuple(hold.view for hold in before),
+        holds_after=tuple(hold.view for hold in look.holds),
+        tier_before=tier_before,
+        tier=routing.tier,
+        queue=routing.queue,
+        owner=routing.owner,
+        human=routing.human,
+        effects=tuple(summary_of(effect) for effect in effects),
+        propensity=routing.propensity,
+        explore=routing.explore,
+    )
+
+
+def _due_at(state: LeadState, holds: tuple[ActiveHold, ...], now: int, context: Context) -> int:
+    """The next time at which the answer could change without an event; always after `now`."""
+    times = (
+        next_hold_change(state, now, context),
+        next_case_due(state, context) if state.cases else NEVER,
+        next_look_at(state, now, context),
+        waits_for_switch(state, holds, now),
+    )
+    return min((max(at, now + 1) for at in times if at != NEVER), default=NEVER)
