@@ -17,18 +17,18 @@ from streams.core.cadence import command_cadence, waits_for_switch
 from streams.core.caps import fold_touch
 from streams.core.cases import next_case_due, open_or_extend, review_case, tick_cases, withdraw_cases
 from streams.core.context import Context
-from streams.core.effects import AnswerRequest, Effect, PublishScore, RecordDecision, RouteLead, UpdateCase
+from streams.core.effects import Effect, RecordDecision, UpdateCase
 from streams.core.events import CaseReview, Event, OutreachRequest, ReplySignal, Tick
-from streams.core.evidence import evidence_from, summary_of
+from streams.core.evidence import evidence_from, reason_from, summary_of
 from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
 from streams.core.gate import answer_request, deny_expired
 from streams.core.holds import active_holds, fold_holds, next_hold_change
 from streams.core.moment import ActiveHold, Assessment, Moment
 from streams.core.policy import ConditionRow
+from streams.core.publish import mark_score, publish_route, publish_score
 from streams.core.reading import Reading, read_reply
-from streams.core.routing import route
-from streams.core.scoring import mark_score, score_lead
+from streams.core.scoring import score_lead
 from streams.core.state import NEVER, LeadState, fingerprint, has_seen, remember
 
 TICK = Tick()
@@ -86,11 +86,11 @@ def _settle(
     look = _assess(state, event, reading, holds, moment, context)
     effects: list[Effect] = [*command_cadence(state, holds, moment, context)]
     effects += _cases(state, event, reading, look, moment, context)
-    effects += route(state, look, moment, context)
+    effects += publish_route(state, look, moment, context)
     if type(event) is OutreachRequest:
         waiting = next((case.case_id for case in state.cases if case.request_id == event.event_id), None)
         effects.append(answer_request(state, moment, event, look, waiting, context))
-    effects += _published_score(state, look, moment, context)
+    effects += publish_score(state, look, moment, context)
     if effects or _views(before) != _views(holds):
         effects.append(_record(state, event, look, before, tier_before, tuple(effects), moment, context))
     return Decision(state, _due_at(state, holds, now, context), tuple(effects), Kind.DECIDED if effects else Kind.QUIET)
@@ -143,29 +143,6 @@ def _cases(
     return [*changes, *denied]
 
 
-def _published_score(
-    state: LeadState, look: Assessment, moment: Moment, context: Context
-) -> tuple[PublishScore, ...]:
-    routing, score = state.routing, look.score
-    if routing.score >= 0 and abs(score.score - routing.score) < context.policy.score.publish_step:
-        return ()
-    routing.score, routing.scored_at = score.score, moment.now
-    return (
-        PublishScore(
-            lead_id=moment.lead_id,
-            decision_id=moment.decision_id,
-            score=score.score,
-            low=score.low,
-            high=score.high,
-            confidence=score.confidence,
-            contributions=score.contributions,
-            policy_version=context.policy.version,
-            model_version=context.model_version,
-            scored_at=moment.now,
-        ),
-    )
-
-
 def _views(holds: tuple[ActiveHold, ...]) -> tuple[object, ...]:
     return tuple(hold.view for hold in holds)
 
@@ -194,7 +171,7 @@ def _record(
         policy_hash=policy.sha256,
         model_version=context.model_version,
         facts={name: look.facts[name] for name in policy.reads},
-        conditions=tuple(reason_from(row, look, moment.now) for row in look.held),
+        conditions=tuple(reason_from(row, look.facts, moment.now) for row in look.held),
         score=look.score.score,
         confidence=look.score.confidence,
         contributions=look.score.contributions,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from streams.core.effects import (
     Effect,
     EvidenceItem,
     PublishScore,
+    Reason,
     RouteLead,
     UpdateCase,
 )
@@ -30,7 +31,8 @@ from streams.core.events import (
     SentimentSignal,
     Tick,
 )
-from streams.core.moment import Moment
+from streams.core.moment import FactValue, Moment
+from streams.core.policy import ConditionRow
 from streams.core.reading import Reading
 
 QUOTE = 160  # characters of a reply that a case shows
@@ -42,6 +44,11 @@ def evidence_from(event: Event | Tick, reading: Reading | None, moment: Moment) 
     if isinstance(event, Tick):
         return EvidenceItem(moment.decision_id, moment.topic, moment.now, "time passed")
     return EvidenceItem(event.event_id, moment.topic, event.occurred_at, WORDS[type(event)](event, reading))
+
+
+def reason_from(row: ConditionRow, facts: Mapping[str, FactValue], now: int) -> Reason:
+    """Why a condition holds: its code, and the values that made it true."""
+    return Reason(row.id, row.code, row.detail.format_map(facts), now)
 
 
 def minute_of(at: int) -> str:

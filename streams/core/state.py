@@ -133,8 +133,9 @@ class Routing(msgspec.Struct, array_like=True, gc=False):
     declined: tuple[str, ...] = ()  # reps who declined the lead
     propensity: float = 1.0
     explore: bool = False
-    chosen_tier: str = ""  # by a person's override, until the score leaves the band
+    chosen_tier: str = ""  # by a person's override: stands until the computed tier changes
     chosen_at: int = NEVER
+    computed_tier: str = ""  # the policy's answer at the last look
 
 
 class LeadState(msgspec.Struct, array_like=True, gc=False):
