@@ -1,0 +1,160 @@
+"""The decision processor: input bytes -> event -> decision -> output bytes, and what cannot be processed as dead letters.
+
+Law of this module: every input record ends in exactly one of decided, quiet, duplicate or dead; a record that fails
+leaves its lead's state as it was.
+
+Next: streams/lane/store.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiokafka.partitioner import murmur2
+
+from streams import topics
+from streams.core import effects
+from streams.core.context import Context
+from streams.core.decide import Decision, Kind, decide, tick
+from streams.core.effects import Effect, UpdateCase
+from streams.core.moment import Moment
+from streams.core.state import LeadState, pack, unpack
+from streams.lane.deadletters import dead_letter
+from streams.lane.processor import Batch, InputRecord, Outcome, OutputRecord
+from streams.lane.unreadable import UnreadableRecord
+from streams.lane.wire import Wire
+
+TICK_TOPIC = "lane.tick"  # the trigger of decisions that a timer makes
+DEAD = "dead"
+RETRY_TICK_MS = 3_600_000  # a timer whose decision fails is looked at again after this
+HEADER_ROOM = 1024  # bytes for headers and framing of one record
+OUTPUT_TOPIC: dict[type[Effect], str] = {
+    effects.RECORD[topic.record]: topic.name for topic in topics.TOPICS if topic.record in effects.RECORD
+}  # but for cases, which go to two topics: see _outputs
+
+
+class DecisionPipeline:
+    """What `leadlane worker` runs in its lanes."""
+
+    inputs = tuple(topic.name for topic in topics.INPUTS)
+
+    def __init__(self, wire: Wire, lanes: int, max_record_bytes: int) -> None:
+        self._wire, self._lanes, self._max_bytes = wire, lanes, max_record_bytes
+
+    def process(self, states: Mapping[bytes, bytes], batch: Batch, context: Context) -> Outcome:
+        outcome = Outcome({}, {}, {})
+        seq = batch.first_seq
+        for record in batch.records:
+            try:
+                kind = self._record(states, record, seq, batch, context, outcome)
+            except Exception as error:  # the dead-letter path: whatever went wrong, the lane goes on
+                letter = dead_letter(self._wire, record, error, batch.lane, batch.now)
+                outcome.outputs.setdefault(topics.DEAD_LETTERS.name, []).append(letter)
+                kind = DEAD
+            _count(outcome, record.topic, kind)
+            seq += 1
+        for key in batch.due:
+            self._tick(states, key, seq, batch, context, outcome)
+            seq += 1
+        return outcome
+
+    def _record(
+        self,
+        states: Mapping[bytes, bytes],
+        record: InputRecord,
+        seq: int,
+        batch: Batch,
+        context: Context,
+        outcome: Outcome,
+    ) -> str:
+        event = self._wire.decode(record.topic, record.value)
+        self._wire.check(event, record.key, batch.now)
+        key = record.key
+        assert key is not None, "check() refuses a null key"
+        packed = outcome.changed.get(key) or states.get(key)
+        if packed is None:
+            self._check_route(key, record)
+            state = LeadState()
+        else:
+            state = unpack(packed)
+        moment = Moment(record.topic, record.partition, record.offset, seq, batch.now, event.lead_id)
+        decision = decide(state, event, moment, context)
+        if decision.kind is Kind.DUPLICATE:
+            return decision.kind.value
+        self._collect(key, decision, batch, outcome)
+        return decision.kind.value
+
+    def _tick(
+        self,
+        states: Mapping[bytes, bytes],
+        key: bytes,
+        seq: int,
+        batch: Batch,
+        context: Context,
+        outcome: Outcome,
+    ) -> None:
+        packed = outcome.changed.get(key) or states[key]
+        moment = Moment(TICK_TOPIC, batch.lane, seq, seq, batch.now, key.decode())
+        try:
+            decision = tick(unpack(packed), moment, context)
+            self._collect(key, decision, batch, outcome)
+            _count(outcome, TICK_TOPIC, decision.kind.value)
+        except Exception as error:  # the dead-letter path: the timer is kept, the lane goes on
+            trigger = _Timer(TICK_TOPIC, batch.lane, seq, batch.now, key, packed)
+            letter = dead_letter(self._wire, trigger, error, batch.lane, batch.now)
+            outcome.outputs.setdefault(topics.DEAD_LETTERS.name, []).append(letter)
+            outcome.changed[key] = (batch.now + RETRY_TICK_MS).to_bytes(8, "big") + packed[8:]
+            _count(outcome, TICK_TOPIC, DEAD)
+
+    def _collect(self, key: bytes, decision: Decision, batch: Batch, outcome: Outcome) -> None:
+        """Encode everything before anything is added: a failure in the middle adds nothing."""
+        packed = pack(decision.state, decision.due_at)
+        records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch)]
+        self._check_size(key, packed, records)
+        outcome.changed[key] = packed
+        for topic, output in records:
+            outcome.outputs.setdefault(topic, []).append(output)
+
+    def _outputs(self, key: bytes, effect: Effect, batch: Batch) -> list[tuple[str, OutputRecord]]:
+        wire = self._wire
+        value, headers = wire.encode(effect), wire.headers(effect, batch.lane, batch.now)
+        if type(effect) is not UpdateCase:
+            return [(OUTPUT_TOPIC[type(effect)], OutputRecord(key, value, headers))]
+        case_key = effect.case_id.encode()
+        projected = None if effect.status == "closed" else value
+        return [
+            (topics.CASE_EVENTS.name, OutputRecord(key, value, headers)),
+            (topics.CASES_OPEN.name, OutputRecord(case_key, projected, headers)),
+        ]
+
+    def _check_route(self, key: bytes, record: InputRecord) -> None:
+        """A lead that is new to this lane must belong here, or two lanes would each keep half of it."""
+        wanted = (murmur2(key) & 0x7FFFFFFF) % self._lanes
+        if wanted != record.partition:
+            raise UnreadableRecord(
+                f"key {key.decode()!r} came on partition {record.partition}, expected partition {wanted}: the sender"
+                " must use Kafka's default partitioner (librdkafka: partitioner=murmur2_random)"
+            )
+
+    def _check_size(self, key: bytes, packed: bytes, records: list[tuple[str, OutputRecord]]) -> None:
+        largest = max((len(output.value or b"") for _, output in records), default=0)
+        if max(largest, len(packed)) + len(key) + HEADER_ROOM > self._max_bytes:
+            raise ValueError(
+                f"an output of {max(largest, len(packed))} bytes, expected at most {self._max_bytes - HEADER_ROOM}"
+            )
+
+
+class _Timer:
+    """A due timer in the shape of an input record, for its dead letter."""
+
+    headers = ()
+
+    def __init__(self, topic: str, partition: int, offset: int, timestamp: int, key: bytes, value: bytes) -> None:
+        self.topic, self.partition, self.offset, self.timestamp = topic, partition, offset, timestamp
+        self.key: bytes | None = key
+        self.value: bytes | None = value
+
+
+def _count(outcome: Outcome, topic: str, kind: str) -> None:
+    name = f"{topic}/{kind}"
+    outcome.counts[name] = outcome.counts.get(name, 0) + 1
