@@ -1,0 +1,48 @@
+"""Arrows go one way, and the core stays pure."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+STREAMS = Path(__file__).parents[2] / "streams"
+LIBRARIES = {
+    "core": {"msgspec"},
+    "core/policy.py": {"msgspec", "zen"},
+    "core/reading": {"msgspec", "dateparser", "vaderSentiment"},
+}
+IMPURE = {"time", "random", "uuid", "os", "logging", "socket", "secrets", "subprocess", "asyncio", "threading"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def core_files() -> list[Path]:
+    return sorted((STREAMS / "core").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(STREAMS)))
+def test_the_core_imports_only_the_core_and_pure_libraries(path: Path) -> None:
+    place = path.relative_to(STREAMS).as_posix()
+    libraries = next((LIBRARIES[start] for start in sorted(LIBRARIES, reverse=True) if place.startswith(start)), set())
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "streams":
+            assert rest.split(".")[0] == "core", f"{place} imports {name}"
+        else:
+            assert top in libraries or top in sys.stdlib_module_names, f"{place} imports {name}"
+            assert top not in IMPURE, f"{place} imports {name}: the core has no clock, no chance and no I/O"
+
+
+@pytest.mark.parametrize("above", ["commands", "demo", "feed", "bench", "app", "cli"])
+def test_nothing_below_imports_what_stands_on_top(above: str) -> None:
+    below = [path for part in ("core", "lane", "policy", "kafka") for path in (STREAMS / part).rglob("*.py")]
+    found = [str(path) for path in below for name in imports(path) if name.startswith(f"streams.{above}")]
+    assert found == []
