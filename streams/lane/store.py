@@ -112,8 +112,8 @@ class Timers:
         near, found = self._near, list[tuple[int, bytes]]()
         while near and near[0][0] <= now and len(found) < limit:
             entry, key = heappop(near)
-            if self._entry.get(key) != entry:
-                continue
+            if self._entry.get(key) != entry or (found and found[-1] == (entry, key)):
+                continue  # the timer moved before this entry, or the entry is there twice
             packed = self._states.get(key)
             due = NEVER if packed is None else due_at(packed)
             if due == entry:

@@ -1,0 +1,75 @@
+"""One worker process that works through what lies in its inputs, and says how fast. `bench` starts it.
+
+    python -m streams.bench.drain '{"brokers": ..., "app_id": ..., "processor": "streams.bench.tally:job"}'
+
+Prints one JSON object: events, seconds, eps, cpu_seconds, rss_mb, leads, open_seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import psutil
+from aiokafka import TopicPartition
+
+from streams.lane.job import LaneSettings, load_job
+from streams.lane.worker import Worker
+
+LOOK_SECONDS = 0.02
+
+
+async def drain(settings: LaneSettings, processor: str) -> dict[str, Any]:
+    """Run a worker until it has committed everything that the inputs hold now."""
+    job = load_job(processor, settings)
+    worker = Worker(settings, job)
+    began = time.monotonic()
+    running = asyncio.create_task(worker.run())
+    while not worker.is_ready():
+        if running.done():
+            running.result()
+        await asyncio.sleep(LOOK_SECONDS)
+    opened = time.monotonic()
+    inputs = [TopicPartition(topic, lane) for topic in job.processor.inputs for lane in range(settings.lanes)]
+    ends = await worker.clients.ends(inputs)
+    cpu, start, at_start = time.process_time(), time.monotonic(), committed(worker)
+    # events that were committed while the ends were looked up do not count
+    while any(position(worker, tp) < end for tp, end in ends.items()):
+        if running.done():
+            running.result()
+        await asyncio.sleep(LOOK_SECONDS)
+    seconds, events = time.monotonic() - start, committed(worker) - at_start
+    figures = {
+        "events": events,
+        "seconds": round(seconds, 2),
+        "eps": round(events / seconds),
+        "cpu_seconds": round(time.process_time() - cpu, 2),
+        "rss_mb": round(psutil.Process(os.getpid()).memory_info().rss / 1e6),
+        "leads": sum(len(lane.store) for lane in worker.lanes.values()),
+        "open_seconds": round(opened - began, 2),
+    }
+    worker.stop()
+    await running
+    return figures
+
+
+def position(worker: Worker, tp: TopicPartition) -> int:
+    return worker.lanes[tp.partition].position.next.get(tp.topic, 0)
+
+
+def committed(worker: Worker) -> int:
+    return sum(lane.position.seq for lane in worker.lanes.values())
+
+
+def main() -> None:
+    options = json.loads(sys.argv[1])
+    processor = options.pop("processor")
+    print(json.dumps(asyncio.run(drain(LaneSettings(**options), processor))))
+
+
+if __name__ == "__main__":
+    main()

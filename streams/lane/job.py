@@ -1,0 +1,77 @@
+"""What a worker is told: its settings, and the job that its lanes do.
+
+A job is all that differs between the decision pipeline, the bench's tally and a test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+
+from streams import topics
+from streams.errors import BadSettings
+from streams.lane.processor import JournalEntry, Processor
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSettings:
+    """How a worker runs its lanes; what it computes is the Job's."""
+
+    brokers: str
+    app_id: str = "leadlane"  # group, and prefix of the transactional ids
+    slot: str = field(default_factory=socket.gethostname)  # group_instance_id: one live worker per slot name
+    lanes: int = 12
+    batch_records: int = 1000
+    linger_ms: int = 50  # the longest that a lane waits for more records
+    session_timeout_seconds: float = 10
+    heartbeat_seconds: float = 1
+    transaction_timeout_seconds: float = 10
+    max_record_bytes: int = 900_000  # key, value and headers of one output; the broker's default limit is 1,048,588
+    leave_on_stop: bool = False  # hand lanes over at once on a stop; else they wait for this slot for one session
+    warm_leads: int = 500_000  # leads kept in memory of lanes that moved away
+    warm_seconds: int = 3600  # must stay below the changelog's delete.retention.ms
+    stuck_seconds: float = 120  # a lane without any sign of life for so long makes /live fail
+
+
+class ControlView(NamedTuple):
+    """The control topics as far as they are read: the last value by topic and key, and the next offset by topic."""
+
+    records: Mapping[str, Mapping[bytes, bytes]]
+    next: Mapping[str, int]
+
+
+Build = Callable[[ControlView], tuple[Any, list[str]]]  # -> context or None (keep the last one), problems
+
+
+class Job(NamedTuple):
+    """What the lanes of a worker do."""
+
+    processor: Processor[Any]
+    build: Build  # the context from the control topics; must answer the same for the same view
+    write_entry: Callable[[JournalEntry], bytes]
+    read_entry: Callable[[bytes], JournalEntry]
+    controls: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()  # checked at the start, besides inputs, state, journal and controls
+    state: str = topics.STATE.name
+    journal: str = topics.JOURNAL.name
+
+    @property
+    def lane_topics(self) -> tuple[str, ...]:
+        """Every topic that has one partition per lane."""
+        return (*self.processor.inputs, *self.outputs, self.state, self.journal)
+
+
+MakeJob = Callable[[LaneSettings], Job]
+
+
+def load_job(path: str, settings: LaneSettings) -> Job:
+    """The job that `module:name` makes for these settings."""
+    module, _, name = path.partition(":")
+    try:
+        make = cast(MakeJob, getattr(importlib.import_module(module), name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadSettings(f"processor is {path!r} ({error}), expected module:name, for example streams.bench.tally:job")
+    return make(settings)

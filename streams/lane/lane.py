@@ -1,0 +1,311 @@
+"""A lane: partition p of every input, consumed, decided and produced by one worker, exactly once.
+
+Law of this module: the producer is the fence; position and state live in one changelog; memory changes only after the
+commit; on any error the lane is thrown away and rebuilt from Kafka.
+
+Next: streams/metrics.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from streams import metrics
+from streams.errors import LeadlaneError
+from streams.lane.clients import CALL_SECONDS, Clients
+from streams.lane.control import Control
+from streams.lane.job import Job, LaneSettings
+from streams.lane.privates import Reader, Taken, discard, fill
+from streams.lane.processor import Batch, JournalEntry, Outcome, OutputRecord
+from streams.lane.store import DictStore, Store
+
+log = logging.getLogger(__name__)
+POSITION = b"\0position"  # the changelog key under which a lane keeps where its inputs go on
+TICK_SECONDS = 1.0
+CLOSE_SECONDS = 4.0
+RESTORE_RECORDS = 10_000
+# A lane rests as long as two of its transactions take, so that it spends a third of its time in transactions: at once
+# when the broker is quick, up to the linger when it is busy, when fewer and larger transactions help everybody.
+REST = 3.0
+USUAL_WEIGHT = 0.2
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a lane goes on; committed with every batch."""
+
+    next: dict[str, int]  # by input topic
+    seq: int = 0
+    now: int = 0
+
+
+class Host(Protocol):
+    """What a lane needs of its worker."""
+
+    settings: LaneSettings
+    job: Job
+    clients: Clients
+    control: Control
+    settled: asyncio.Event  # set unless a rebalance is on
+
+    def fail(self, error: Exception) -> None: ...
+
+
+class OutputTooLarge(LeadlaneError):
+    """A processor made a record that the broker would not take: the processor must dead-letter it instead."""
+
+
+def wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Lane:
+    """One lane of this worker. After `close` its state stays in memory: the warm copy."""
+
+    def __init__(self, host: Host, number: int, clock: Callable[[], int] = wall_ms) -> None:
+        self.number = number
+        self.store: Store = DictStore()
+        self.position = Position({})
+        self.end = -1  # end of the changelog that store and position reflect; -1: unknown
+        self.is_open = False
+        self.sign_of_life = time.monotonic()
+        self._host, self._clock = host, clock
+        self._inputs = [TopicPartition(topic, number) for topic in host.job.processor.inputs]
+        self._changelog = TopicPartition(host.job.state, number)
+        self._producer: AIOKafkaProducer | None = None
+        self._reader: Reader | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._busy = asyncio.Lock()
+        self._closing = False
+        self._known_topics: set[str] = set()
+        self._began, self._usual = 0.0, 0.0  # when the last transaction began, what one takes; seconds
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._closing = False
+        self._task = asyncio.create_task(self._run(), name=f"lane {self.number}")
+
+    async def close(self) -> bool:
+        """Let the running transaction end, then stop; whether the lane may be started again."""
+        self._closing = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._busy.acquire(), CLOSE_SECONDS)
+            self._busy.release()
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+        await self._release()
+        log.info("lane %d closed", self.number)
+        return self._task.done()  # never two tasks on one lane
+
+    async def _run(self) -> None:
+        while not self._closing:
+            try:
+                await self._open()
+                while not self._closing:
+                    self.sign_of_life = time.monotonic()
+                    await self._step()
+            except LeadlaneError as error:  # trying again would give the same
+                self._host.fail(error)
+                return
+            except Exception as error:  # whatever it was: Kafka knows the truth, start from there
+                log.warning("lane %d is rebuilt after %r", self.number, error, exc_info=log.isEnabledFor(logging.DEBUG))
+                metrics.REBUILDS.labels(type(error).__name__).inc()
+                await self._release()
+                await self._cool_down()
+
+    async def _cool_down(self) -> None:
+        """Give the group time to say whose lane it is; opening it is safe all the same, so wait for one session at most."""
+        settings = self._host.settings
+        await asyncio.sleep(1.5 * settings.heartbeat_seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._host.settled.wait(), settings.session_timeout_seconds)
+
+    async def _release(self) -> None:
+        self.is_open = False
+        producer, self._producer = self._producer, None
+        reader, self._reader = self._reader, None
+        if producer is not None:
+            await self._host.clients.reap(discard(producer))
+        if reader is not None:
+            await self._host.clients.reap(reader.consumer.stop())
+
+    # --- opening ------------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        began = time.monotonic()
+        clients = self._host.clients
+        self._producer = clients.producer(self.number)
+        await asyncio.wait_for(self._producer.start(), CALL_SECONDS)  # fences the old owner and ends its transaction
+        beginnings = await clients.beginnings(self._inputs)
+        target = (await clients.ends([self._changelog]))[self._changelog]
+        self._reader = clients.reader()
+        await asyncio.wait_for(self._reader.consumer.start(), CALL_SECONDS)
+        kind = "cold" if self.end < 0 else "warm" if self.end == target else "delta"
+        if kind != "warm":
+            await self._catch_up(self._reader, target)
+        self.position = self._resume_at(beginnings)
+        self._reader.assign({tp: self.position.next[tp.topic] for tp in self._inputs})
+        self._known_topics.clear()
+        self.is_open = True
+        metrics.OPEN_SECONDS.labels(kind).observe(time.monotonic() - began)
+        log.info(
+            "lane %d open: %s, %d leads, %.3f s", self.number, kind, len(self.store), time.monotonic() - began
+        )
+
+    async def _catch_up(self, reader: Reader, target: int) -> None:
+        """Read the changelog on from where our copy ends until the position is at the target.
+
+        The position, not a record: markers and compaction leave no last record. Values are absolute, so reading a part
+        twice after an error does no harm.
+        """
+        start = self.end
+        if start < 0:
+            self.store.clear()
+            start = (await self._host.clients.beginnings([self._changelog]))[self._changelog]
+        reader.assign({self._changelog: start})
+        packed_position: bytes | None = None
+        seen, stuck = start, time.monotonic() + CALL_SECONDS
+        while True:
+            for record in reader.take(RESTORE_RECORDS).records:
+                if record.key == POSITION:
+                    packed_position = record.value
+                elif record.key is not None:
+                    self.store.load(record.key, record.value)
+            at = reader.position(self._changelog)
+            if at >= target and not reader.waiting():
+                break
+            if at > seen:
+                seen, stuck = at, time.monotonic() + CALL_SECONDS
+            elif time.monotonic() > stuck:
+                raise TimeoutError(f"changelog {self._changelog} stands at {at} of {target}")
+            self.sign_of_life = time.monotonic()
+            await (asyncio.sleep(0) if reader.ready() else reader.wait(TICK_SECONDS))
+        self.store.loaded()
+        if packed_position is not None:
+            self.position = msgspec.msgpack.decode(packed_position, type=Position)
+        elif self.end < 0:
+            self.position = Position({})
+        self.end = target
+
+    def _resume_at(self, beginnings: dict[TopicPartition, int]) -> Position:
+        """The position with an offset for every input: new ones start at their beginning, expired ones are skipped."""
+        offsets = dict(self.position.next)
+        for tp, beginning in beginnings.items():
+            at = offsets.setdefault(tp.topic, beginning)
+            if at < beginning:
+                log.error("%s[%d]: retention removed offsets %d to %d before they were read; raise retention.ms or add "
+                          "workers", tp.topic, tp.partition, at, beginning - 1)  # fmt: skip
+                metrics.SKIPPED.labels(tp.topic).inc(beginning - at)
+                offsets[tp.topic] = beginning
+        return msgspec.structs.replace(self.position, next=offsets)
+
+    # --- batches ------------------------------------------------------------------------------------------------------
+
+    async def _step(self) -> None:
+        assert self._reader is not None
+        if not self._reader.ready():
+            await self._reader.wait(TICK_SECONDS)
+        await self._rest()
+        async with self._busy:  # close() waits for this
+            if not self._closing:
+                await self._batch(self._reader.take(self._host.settings.batch_records))
+
+    async def _rest(self) -> None:
+        """Let records gather, unless a batch is full."""
+        assert self._reader is not None
+        rest = min(self._host.settings.linger_ms / 1000, REST * self._usual) - (time.monotonic() - self._began)
+        if rest > 0 and self._reader.ready() and self._reader.waiting() < self._host.settings.batch_records:
+            await asyncio.sleep(rest)
+
+    async def _batch(self, taken: Taken) -> None:
+        """Decide and commit what was taken and what is due; nothing if there is neither."""
+        now = max(self._clock(), self.position.now)
+        due = self.store.due(now, self._host.settings.batch_records)
+        if not taken.records and not due:
+            return
+        self._began = time.monotonic()
+        applied = self._host.control.current
+        batch = Batch(taken.records, due, now, self.number, self.position.seq)
+        outcome = self._host.job.processor.process(self.store.view, batch, applied.context)
+        metrics.PROCESS_SECONDS.observe(time.monotonic() - self._began)
+        after = Position(self.position.next | taken.next, batch.first_seq + len(taken.records) + len(due), now)
+        entry = JournalEntry(
+            lane=self.number,
+            seq=batch.first_seq,
+            now=now,
+            first={topic: self.position.next[topic] for topic in taken.next},
+            next=taken.next,
+            records=len(taken.records),
+            due=len(due),
+            control=applied.next,
+        )
+        async with asyncio.timeout(0.8 * self._host.settings.transaction_timeout_seconds):
+            end = await self._commit(outcome, after, entry)
+        self.store.apply(outcome.changed)  # only now
+        self.position, self.end = after, end
+        self._account(batch, outcome)
+
+    async def _commit(self, outcome: Outcome, after: Position, entry: JournalEntry) -> int:
+        """One transaction; the end of the changelog after it."""
+        assert self._producer is not None
+        job, slot = self._host.job, self._host.settings.slot.encode()
+        state = [OutputRecord(key, packed) for key, packed in outcome.changed.items()]
+        state.append(OutputRecord(POSITION, msgspec.msgpack.encode(after)))
+        journal = [OutputRecord(b"%d" % self.number, job.write_entry(entry), [("worker", slot)])]
+        topics = {**outcome.outputs, job.journal: journal, job.state: state}
+        for topic in topics.keys() - self._known_topics:  # so that nothing waits between the sends
+            await self._producer.partitions_for(topic)
+            self._known_topics.add(topic)
+        await self._producer.begin_transaction()
+        sent = [delivery for topic, records in topics.items() for delivery in await self._send(topic, records, entry.now)]
+        results = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        await self._producer.commit_transaction()
+        last_count, last = sent[-1][0], results[-1]
+        return int(last.offset) + last_count + 1  # the commit marker takes one offset
+
+    async def _send(
+        self, topic: str, records: list[OutputRecord], timestamp: int
+    ) -> list[tuple[int, asyncio.Future[object]]]:
+        """Hand records to the producer in as few batches as hold them: (count, delivery) of each."""
+        assert self._producer is not None
+        limit = self._host.settings.max_record_bytes
+        sent, start = [], 0
+        while start < len(records):
+            batch = self._producer.create_batch()
+            first, start = start, fill(batch, records, start, timestamp)
+            if batch.size() > limit:  # only a first record can do that
+                raise OutputTooLarge(
+                    f"lane {self.number}, {topic}, key {records[first].key!r}: expected a record of at most {limit} "
+                    f"bytes, got {batch.size()}. The processor must send it to dead letters."
+                )
+            sent.append((batch.record_count(), await self._producer.send_batch(batch, topic, partition=self.number)))
+        return sent
+
+    def _account(self, batch: Batch, outcome: Outcome) -> None:
+        took = time.monotonic() - self._began
+        self._usual += USUAL_WEIGHT * (took - self._usual)
+        metrics.TRANSACTION_SECONDS.observe(took)
+        metrics.TRANSACTION_RECORDS.observe(len(batch.records) + len(batch.due))
+        metrics.LANE_RECORDS.labels(self.number).inc(len(batch.records))
+        metrics.LANE_DUE.labels(self.number).inc(len(batch.due))
+        metrics.count(outcome.counts)
+
+    def lag(self) -> dict[str, int]:
+        """Records by input topic that the broker has and this lane has not committed, as far as it knows."""
+        reader = self._reader
+        if not self.is_open or reader is None:
+            return {}
+        highs = {tp.topic: reader.consumer.highwater(tp) for tp in self._inputs}
+        return {topic: max(0, high - self.position.next[topic]) for topic, high in highs.items() if high is not None}

@@ -1,0 +1,181 @@
+"""Every touch of aiokafka's private parts, each with its reason; aiokafka is pinned for it.
+
+* `discard`: producer.stop() flushes without limit, against a dead broker for ever (producer.py stop,
+  message_accumulator.py flush), trying again every retry_backoff_ms.
+* `Reader`: getmany() makes a dataclass of eleven fields for each record and gives one topic after the other; here
+  whole record batches become slotted records (a third of the time), and the caller can choose by time over all topics.
+* `fill`: BatchBuilder.append costs twice what the C builder beneath it costs.
+* `leave`: aiokafka sends no LeaveGroup for static members (group_coordinator.py _maybe_leave_group), so that the
+  lanes of a worker that is gone for good would wait for its session to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.group import LeaveGroupRequest
+
+from streams.lane.merge import earliest, in_order
+from streams.lane.processor import Headers, OutputRecord
+
+
+class Record(msgspec.Struct, gc=False):
+    """A committed input record. Its parts hold no references, so the garbage collector need not know it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Taken(NamedTuple):
+    """Records of one batch in order, and by topic the offset after them."""
+
+    records: list[Record]
+    next: dict[str, int]
+
+
+NOTHING = Taken([], {})
+
+
+async def discard(producer: AIOKafkaProducer) -> None:
+    """Close a producer at once; an open transaction ends when its transactional id is used again, or by time-out."""
+    producer._closed = True
+    await producer._sender.close()
+    await producer.client.close()
+
+
+async def leave(consumer: AIOKafkaConsumer) -> None:
+    """Tell the group that this static member goes for good. Best effort: the session time-out does it otherwise."""
+    coordinator = consumer._coordinator
+    if coordinator is None or coordinator.generation <= 0:
+        return
+    with contextlib.suppress(KafkaError, asyncio.TimeoutError):
+        await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
+
+
+def fill(builder: BatchBuilder, records: Sequence[OutputRecord], start: int, timestamp: int) -> int:
+    """Append records from `start` on until the batch is full; the index of the first that did not fit.
+
+    An empty batch takes its first record whatever its size.
+    """
+    append, count = builder._builder.append, builder._relative_offset
+    for index in range(start, len(records)):
+        key, value, headers = records[index]
+        if append(count, timestamp, key, value, list(headers)) is None:
+            builder.close()
+            break
+        count += 1
+    else:
+        index = len(records)
+    builder._relative_offset = count
+    return index
+
+
+class Reader:
+    """Reads assigned partitions of one number, read_committed, without a group."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self.consumer = consumer
+        self._waiting: dict[str, list[Record]] = {}
+
+    def assign(self, positions: dict[TopicPartition, int]) -> None:
+        """Read these from these offsets on. Forgets what was read before."""
+        self._waiting = {}
+        self.consumer.assign(list(positions))
+        for partition, offset in positions.items():
+            self.consumer.seek(partition, offset)
+
+    def waiting(self) -> int:
+        """How many records are here and not yet taken."""
+        return sum(map(len, self._waiting.values()))
+
+    def ready(self) -> bool:
+        """Whether `take` may give something."""
+        return bool(self.consumer._fetcher._records) or self.waiting() > 0
+
+    def take(self, limit: int) -> Taken:
+        """Up to `limit` records that are here: the earliest over all topics, merged."""
+        self.collect(limit)
+        waiting = self._waiting
+        taken: dict[str, list[Record]] = {}
+        for topic, count in earliest(waiting, limit).items():
+            records = waiting[topic]
+            taken[topic] = records[:count]
+            waiting[topic] = records[count:]
+        if not taken:
+            return NOTHING
+        return Taken(in_order(taken), {topic: records[-1].offset + 1 for topic, records in taken.items()})
+
+    def collect(self, enough: int) -> None:
+        """Unpack what has arrived; a topic with `enough` waiting stays in the fetcher, which then fetches no more of it."""
+        fetcher = self.consumer._fetcher
+        for partition in list(fetcher._records):
+            waiting = self._waiting.setdefault(partition.topic, [])
+            if len(waiting) >= enough:
+                continue
+            result = fetcher._records.pop(partition)
+            fetcher._notify(fetcher._wait_consume_future)
+            if not isinstance(result, FetchResult):
+                result.check_raise()
+            elif result.check_assignment(partition):
+                waiting.extend(unpack(partition, result._partition_records))
+                result._update_position()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something has arrived, or after `seconds`."""
+        fetcher = self.consumer._fetcher
+        if fetcher._fetch_task.done():
+            fetcher._fetch_task.result()
+        if not fetcher._records:
+            arrived = fetcher._create_fetch_waiter()
+            await asyncio.wait([arrived], timeout=seconds)
+            arrived.cancel()
+
+    def position(self, partition: TopicPartition) -> int:
+        """The next offset to fetch, after everything that `take` gave or holds."""
+        position: int = self.consumer._subscription.subscription.assignment.state_value(partition).position
+        return position
+
+
+def unpack(partition: TopicPartition, fetched: PartitionRecords) -> Iterable[Record]:
+    """The committed records of one fetch. What PartitionRecords._unpack_records does, a batch at a time."""
+    topic, number = partition
+    records: list[Record] = []
+    memory = fetched._records
+    while memory.has_next():
+        batch = memory.next_batch()
+        if not batch.validate_crc():
+            raise CorruptRecordException(f"Invalid CRC - {partition}")
+        if not skipped(batch, fetched):
+            start = fetched.next_fetch_offset  # a batch may begin before it
+            records += [
+                Record(topic, number, record.offset, record.timestamp, record.key, record.value, record.headers)
+                for record in batch
+                if record.offset >= start
+            ]
+        fetched.next_fetch_offset = batch.next_offset
+    return records
+
+
+def skipped(batch: Any, fetched: PartitionRecords) -> bool:
+    """Whether a record batch is a marker or belongs to an aborted transaction."""
+    if batch.producer_id is not None:
+        fetched._consume_aborted_up_to(batch.base_offset)
+        if batch.is_control_batch:
+            if fetched._contains_abort_marker(batch):
+                fetched._aborted_producers.discard(batch.producer_id)
+        elif batch.is_transactional and batch.producer_id in fetched._aborted_producers:
+            return True
+    return bool(batch.is_control_batch)

@@ -1,0 +1,99 @@
+"""Every metric once: name, unit, labels, meaning. No lead_id in a label.
+
+Law of this module: a metric that is not declared here is not exported. Processors count through Outcome.counts: a key
+is `<name>:<label>[:<label>]`, where name is one of COUNTED and the labels come in its order, for example
+`events:signals.scores:decided` or `cases:opened:N04`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+
+SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+RECORDS = (1, 3, 10, 30, 100, 300, 1000, 3000)
+
+# --- counted by the processor -----------------------------------------------------------------------------------------
+EVENTS = Counter(
+    "leadlane_events_total",
+    "Input records by what became of them: decided, no_consequence, duplicate, dead_letter.",
+    ("topic", "outcome"),
+)
+DEAD_LETTERS = Counter(
+    "leadlane_dead_letters_total", "Records that could not be processed, by input topic and error.", ("topic", "error")
+)
+DECISIONS = Counter("leadlane_decisions_total", "Decisions by tier and route.", ("tier", "route"))
+CASES = Counter("leadlane_cases_total", "Cases by what happened to them and by reason.", ("change", "reason"))
+HOLDS = Counter("leadlane_holds_total", "Holds set and lifted, by kind.", ("change", "kind"))
+VERDICTS = Counter("leadlane_verdicts_total", "Answers to outreach requests, by verdict and rule.", ("verdict", "rule"))
+TIMERS = Counter("leadlane_timers_total", "Leads looked at because a timer was due, by outcome.", ("outcome",))
+OTHER = Counter("leadlane_other_total", "What a processor counts under a name that is not declared.", ("name",))
+
+COUNTED: Mapping[str, Counter] = {
+    "events": EVENTS,
+    "dead_letters": DEAD_LETTERS,
+    "decisions": DECISIONS,
+    "cases": CASES,
+    "holds": HOLDS,
+    "verdicts": VERDICTS,
+    "timers": TIMERS,
+}
+
+# --- the lanes --------------------------------------------------------------------------------------------------------
+LANE_RECORDS = Counter("leadlane_lane_records_total", "Input records committed, by lane.", ("lane",))
+LANE_DUE = Counter("leadlane_lane_due_total", "Due timers committed, by lane.", ("lane",))
+TRANSACTION_SECONDS = Histogram(
+    "leadlane_transaction_seconds", "From the start of a transaction to its commit.", buckets=SECONDS
+)
+PROCESS_SECONDS = Histogram("leadlane_process_seconds", "Time in the processor for one batch.", buckets=SECONDS)
+TRANSACTION_RECORDS = Histogram(
+    "leadlane_transaction_records", "Input records and due timers in one transaction.", buckets=RECORDS
+)
+LAG_RECORDS = Gauge("leadlane_lag_records", "Input records not yet committed by this worker's lanes.", ("topic",))
+LANES_ASSIGNED = Gauge("leadlane_lanes_assigned", "Lanes that the group gave to this worker.")
+LANES_OPEN = Gauge("leadlane_lanes_open", "Lanes of this worker that are restored and running.")
+LEADS = Gauge("leadlane_leads", "Leads in the memory of this worker: running and warm lanes.", ("kind",))
+OPEN_SECONDS = Histogram(
+    "leadlane_lane_open_seconds",
+    "Time to open a lane, by kind: cold (whole changelog), delta (the part missed), warm (nothing missed).",
+    ("kind",),
+    buckets=SECONDS,
+)
+REBUILDS = Counter("leadlane_lane_rebuilds_total", "Lanes thrown away and rebuilt, by class of the error.", ("error",))
+SKIPPED = Counter(
+    "leadlane_records_expired_total", "Input records that retention removed before a lane read them.", ("topic",)
+)
+
+# --- control ----------------------------------------------------------------------------------------------------------
+CONTROL_RECORDS = Gauge("leadlane_control_records", "Records in force, by control topic.", ("topic",))
+CONTROL_OFFSET = Gauge("leadlane_control_next_offset", "How far each control topic is applied.", ("topic",))
+CONTROL_PROBLEMS = Counter("leadlane_control_problems_total", "Control records that could not be understood.")
+CONTEXT_CHANGES = Counter("leadlane_context_changes_total", "New contexts taken over by this worker.")
+CONTEXT_INFO = Gauge(
+    "leadlane_context_info", "1 for the versions in force.", ("policy_version", "policy_hash", "model_version")
+)
+
+_counts: dict[str, Counter] = {}
+
+
+def count(counts: Mapping[str, int]) -> None:
+    """Add what one committed batch counted."""
+    for key, amount in counts.items():
+        counter = _counts.get(key)
+        if counter is None:
+            counter = _counts[key] = counter_for(key)
+        counter.inc(amount)
+
+
+def counter_for(key: str) -> Counter:
+    name, *labels = key.split(":")
+    declared = COUNTED.get(name)
+    if declared is None or len(labels) != len(declared._labelnames):
+        return OTHER.labels(key)
+    return declared.labels(*labels)
+
+
+def exposition() -> bytes:
+    """All metrics in the Prometheus text format."""
+    return generate_latest(REGISTRY)
