@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import shutil
 import signal
 import socket
@@ -32,6 +33,8 @@ LOG_TAIL_LINES = 15
 JVM_FLAGS = (
     "-XX:TieredStopAtLevel=1",  # quick to start; a broker that lives for hours belongs on a server
     "-XX:+UseSerialGC",
+    "--sun-misc-unsafe-memory-access=allow",
+    "-Xlog:disable",  # what the class cache could not use is no news
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
@@ -57,7 +60,9 @@ PROPERTIES: Mapping[str, str | int] = {
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
-    "controlled.shutdown.enable": "false",
+    # A killed broker may come back only when its last session is over.
+    "broker.session.timeout.ms": 3000,
+    "broker.heartbeat.interval.ms": 500,
 }
 
 
@@ -86,6 +91,7 @@ class EmbeddedBroker:
         self._controller_port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
+        self._claim = contextlib.ExitStack()
 
     @property
     def bootstrap(self) -> str:
@@ -108,6 +114,7 @@ class EmbeddedBroker:
         class_path = java.class_path()
         if "-XX:AOTCacheOutput" not in "".join(self._jvm_flags):
             _train()
+        self._claim_folder()
         self._take_ports()
         self._write_properties()
         self._format(class_path)
@@ -153,10 +160,11 @@ class EmbeddedBroker:
         await asyncio.to_thread(self.close)
 
     def log_tail(self) -> str:
-        """The last lines that the broker wrote."""
+        """The last lines that the broker wrote, without the frames of stack traces."""
         if not self.log_file.exists():
             return "(no log)"
-        lines = self.log_file.read_text(errors="replace").splitlines()
+        written = self.log_file.read_text(errors="replace").splitlines()
+        lines = [line for line in written if not line.startswith("\tat ")]
         return "\n".join(f"  | {line}" for line in lines[-LOG_TAIL_LINES:]) or "(empty log)"
 
     # -- how ----------------------------------------------------------------------------------------------------
@@ -164,6 +172,18 @@ class EmbeddedBroker:
     @property
     def _server_properties(self) -> Path:
         return self.data_dir / "server.properties"
+
+    def _claim_folder(self) -> None:
+        """Two brokers on one folder would damage it before Kafka's own lock stops the second."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        file = self._claim.enter_context(open(self.data_dir / "in-use", "w"))  # noqa: SIM115 (the stack closes it)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BrokerFailed(
+                f"expected {self.data_dir} to be free, but another broker runs on it. "
+                "Stop that one, or choose another data folder."
+            ) from error
 
     def _take_ports(self) -> None:
         """Choose the ports that are still open to choice; say so at once when a wanted one is taken."""
@@ -183,7 +203,6 @@ class EmbeddedBroker:
             self.port, self._controller_port = (taken.getsockname()[1] for taken in sockets)
 
     def _write_properties(self) -> None:
-        self.data_dir.mkdir(parents=True, exist_ok=True)
         properties = {
             **PROPERTIES,
             "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self._controller_port}",
@@ -255,6 +274,7 @@ class EmbeddedBroker:
             self._watcher.kill()
             self._watcher.communicate()
             self._watcher = None
+        self._claim.close()
 
 
 # Reads until the process that started it is gone (the pipe closes by itself, even at kill -9), then ends the broker.

@@ -143,7 +143,7 @@ def _progress() -> Iterator[Progress]:
                 print(f"  {loaded // 1_000_000} of about {JARS_MB} MB", file=sys.stderr, flush=True)
 
         @contextlib.contextmanager
-        def jar(name: str, size: int) -> Iterator[Callable[[int], None]]:
+        def jar(name: str, _size: int) -> Iterator[Callable[[int], None]]:
             bar.update(task, description=name)
             yield add
 
