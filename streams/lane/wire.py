@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from io import BytesIO
 from typing import Any, cast
@@ -18,6 +18,7 @@ from typing import Any, cast
 import msgspec
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
+from schemas import plain
 from streams.core import context, effects, events
 from streams.core.context import ControlRecord
 from streams.core.events import Event
@@ -34,7 +35,6 @@ MAX_VALUE_BYTES = 1_000_000  # larger values are refused unread
 
 MAGIC = 0
 FRAME = 5  # bytes before the datum: the magic byte and the schema id, big-endian
-LOGICAL = ("timestamp-millis", "date")
 
 Record = msgspec.Struct | JournalEntry
 Reader = Callable[[bytes], Any]
@@ -145,9 +145,9 @@ def _misplaced(event: Event, key: bytes | None, now: int) -> str:
 
 
 def _reader(writer: Schema, ours: Schema, record: type[Record]) -> Reader:
-    written = parse_schema(_plain(writer.document), named_schemas={})
-    into = None if writer.document == ours.document else parse_schema(_plain(ours.document), named_schemas={})
-    is_struct = issubclass(record, msgspec.Struct)
+    written = parse_schema(plain(writer.document), named_schemas={})
+    into = None if writer.document == ours.document else parse_schema(plain(ours.document), named_schemas={})
+    convert = _converter(record)
 
     def read(value: bytes) -> Any:
         source = BytesIO(value)
@@ -164,45 +164,41 @@ def _reader(writer: Schema, ours: Schema, record: type[Record]) -> Reader:
                 f"value has {len(value) - source.tell():,} bytes after the datum of schema {writer}, expected none"
             )
         try:
-            return msgspec.convert(datum, record) if is_struct else record(**datum)
+            return convert(datum)
         except msgspec.ValidationError as error:
             raise invalid(datum, cast(type[msgspec.Struct], record), error) from None
 
     return read
 
 
+def _converter(record: type[Record]) -> Callable[[dict[str, Any]], Any]:
+    if issubclass(record, msgspec.Struct):
+        return partial(msgspec.convert, type=record)
+    names = record._fields  # a journal entry: Leadlane wrote it, and fields of newer versions are left out
+    return lambda datum: record(**{name: datum[name] for name in names})
+
+
 def _writer(schema: Schema, record: type[Record]) -> Writer:
-    parsed = parse_schema(_plain(schema.document), named_schemas={})
+    parsed = parse_schema(plain(schema.document), named_schemas={})
     prefix = bytes([MAGIC]) + schema.id.to_bytes(4, "big")
 
     if record is JournalEntry:
         app = version("leadlane")
 
-        def plain(value: Any) -> Any:
+        def datum_of(value: Any) -> Any:
             return {**value._asdict(), "app": app}
     else:
 
-        def plain(value: Any) -> Any:
+        def datum_of(value: Any) -> Any:
             return msgspec.to_builtins(value, builtin_types=(bytes,))
 
     def write(value: Any) -> bytes:
         target = BytesIO()
         target.write(prefix)
-        schemaless_writer(target, parsed, plain(value))
+        schemaless_writer(target, parsed, datum_of(value))
         return target.getvalue()
 
     return write
-
-
-def _plain(schema: Any) -> Any:
-    """The schema without logical types and docs: times and dates stay numbers, and nothing is converted twice."""
-    if isinstance(schema, list):
-        return [_plain(branch) for branch in schema]
-    if isinstance(schema, dict):
-        if schema.get("logicalType") in LOGICAL:
-            return schema["type"]
-        return {name: _plain(part) for name, part in schema.items() if name != "doc"}
-    return schema
 
 
 def _a(record: str) -> str:
