@@ -13,6 +13,11 @@ from enum import Enum
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+# The broker's own default, declared so that a smaller one on a cluster is noticed before a record is refused.
+MAX_MESSAGE_BYTES = 1_048_588
+# How long a deletion stays readable in a compacted topic: longer than a copy of its content may go without reading on.
+DELETE_RETENTION_MS = DAY_MS
+COMPACTED_SEGMENT_BYTES = 64 << 20  # only closed segments are compacted, so a restore reads at least one of these
 
 
 class Role(Enum):
@@ -39,6 +44,20 @@ class Topic:
 
     def partitions(self, lanes: int) -> int:
         return 1 if self.single else lanes
+
+    def config(self) -> dict[str, str]:
+        """The topic's own settings on the broker, but for those that depend on the number of copies."""
+        common = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+        if not self.compacted:
+            return {**common, "cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+        return {
+            **common,
+            "cleanup.policy": "compact",
+            "delete.retention.ms": str(DELETE_RETENTION_MS),
+            "segment.bytes": str(COMPACTED_SEGMENT_BYTES),
+            # Compact early: a restore reads what is not compacted yet.
+            "min.cleanable.dirty.ratio": "0.2",
+        }
 
 
 def _input(name: str, record: str, note: str) -> Topic:
@@ -81,7 +100,7 @@ DEAD_LETTERS = Topic(
     "dead.letters", Role.OUTPUT, "DeadLetter", "key of the original", "what could not be processed, as it came"
 )
 JOURNAL = Topic(
-    "lane.journal", Role.OUTPUT, "JournalEntry", "lane", "one entry per transaction: what was read, in which order, when"
+    "lane.journal", Role.OUTPUT, "JournalEntry", "lane", "one entry per transaction: what was read, in order, and when"
 )
 STATE = Topic("lane.state", Role.STATE, None, "lead_id", "packed lead state: the lanes' changelog", compacted=True)
 

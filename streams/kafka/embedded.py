@@ -122,6 +122,11 @@ class EmbeddedBroker:
         self._wait_until_up()
         return self
 
+    def must_run(self) -> None:
+        """Raises BrokerFailed if the broker ended by itself."""
+        if not self.is_running:
+            raise BrokerFailed(f"the embedded Kafka ended by itself. Its log, {self.log_file}:\n{self.log_tail()}")
+
     def stop(self) -> None:
         """Stop cleanly; what was written is there at the next start."""
         self._end(signal.SIGTERM)

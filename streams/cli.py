@@ -1,0 +1,59 @@
+"""The `leadlane` command: one table of names; a command's module is imported when it is called.
+
+Next: streams/commands/
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from streams.errors import LeadlaneError
+
+# name: (module:attribute, one line of help), in the order of a first day
+COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": ("streams.commands.doctor:doctor", "Check this machine, the settings and the cluster."),
+    "broker": ("streams.commands.broker:broker", "Run an embedded Kafka in the foreground, for try-outs."),
+    "topics": ("streams.commands.topics:topics", "Create and check the topics."),
+    "settings": ("streams.commands.settings:settings", "Every setting, with the values in force."),
+}
+
+
+class Table(click.Group):
+    """A group whose commands are known by name and help before their modules are imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=Table, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="leadlane")
+def cli() -> None:
+    """Human-in-the-loop lead intelligence on Kafka."""
+
+
+def main() -> None:
+    """Run the command line; a LeadlaneError is one message on stderr and an exit code, never a traceback."""
+    try:
+        cli(prog_name="leadlane")
+    except LeadlaneError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

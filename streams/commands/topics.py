@@ -1,0 +1,84 @@
+"""`leadlane topics`: create what is missing, check what is there, list what is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from streams.commands.options import brokers_option
+from streams.errors import TopicsDiffer
+from streams.settings import load_settings
+from streams.topics import TOPICS
+
+
+def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--replication", type=int, help="Copies of each topic, instead of LEADLANE_REPLICATION."),
+        click.option("--lanes", type=int, help="Partitions of lead-keyed topics, instead of LEADLANE_LANES."),
+        brokers_option,
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def topics() -> None:
+    """Create and check the topics of streams/topics.py. Nothing is ever deleted or made smaller."""
+
+
+@topics.command("apply")
+@_cluster_options
+@click.option("--dry-run", is_flag=True, help="Only say what would be created.")
+def apply_topics(brokers: str | None, lanes: int | None, replication: int | None, dry_run: bool) -> None:
+    """Create the topics that are missing."""
+    from streams.kafka import admin
+
+    settings = load_settings(brokers=brokers, lanes=lanes, replication=replication)
+    if dry_run:
+        cluster = admin.TopicAdmin(settings)
+        there = cluster.found(each.name for each in cluster.plan())
+        created = tuple(each for each in cluster.plan() if each.name not in there)
+        differing = admin.differences((each for each in cluster.plan() if each.name in there), there)
+    else:
+        created, differing = admin.apply(settings)
+    for each in created:
+        click.echo(f"{'would create' if dry_run else 'created'} {each.name} ({_size(each)})")
+    click.echo(f"{settings.brokers}: {len(created)} created, {len(TOPICS) - len(created)} there before")
+    _complain(differing)
+
+
+@topics.command("check")
+@_cluster_options
+def check_topics(brokers: str | None, lanes: int | None, replication: int | None) -> None:
+    """Compare the cluster with the declaration; exit code 4 if they differ."""
+    from streams.kafka import admin
+
+    settings = load_settings(brokers=brokers, lanes=lanes, replication=replication)
+    _complain(admin.check(settings))
+    click.echo(f"{settings.brokers}: {len(TOPICS)} topics as declared")
+
+
+@topics.command("list")
+@_cluster_options
+def list_topics(brokers: str | None, lanes: int | None, replication: int | None) -> None:
+    """Every declared topic, with what the cluster has of it."""
+    from streams.kafka import admin
+
+    cluster = admin.TopicAdmin(load_settings(brokers=brokers, lanes=lanes, replication=replication))
+    there = cluster.found(topic.name for topic in TOPICS)
+    for topic in TOPICS:
+        size = _size(there[topic.name]) if topic.name in there else "missing"
+        click.echo(f"{topic.name:<20} {topic.role.value:<8} {size:<26} {topic.note}")
+
+
+def _size(topic: Any) -> str:
+    """`topic` is a Wanted or a Found."""
+    parts, copies = topic.partitions, topic.replication
+    return f"{parts} partition{'s' * (parts > 1)}, {copies} cop{'ies' if copies > 1 else 'y'}"
+
+
+def _complain(differing: tuple[Any, ...]) -> None:
+    if differing:
+        raise TopicsDiffer("".join(f"\n  {difference}" for difference in differing))

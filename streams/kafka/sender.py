@@ -1,0 +1,110 @@
+"""Sends records from outside the lanes (feed, demo, redrive): idempotent, with Kafka's default partitioner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from streams.errors import BrokerUnreachable, LeadlaneError
+from streams.kafka.security import confluent_config
+from streams.lane.processor import Headers
+from streams.settings import Settings
+
+FLUSH_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+FULL_QUEUE_POLL_SECONDS = 0.05
+MOST_QUEUED = 200_000
+
+Delivered = Callable[[str, int, int], None]  # topic, partition, offset
+
+
+class NotDelivered(LeadlaneError):
+    """Records were sent, but the broker did not take all of them."""
+
+    exit_code = 3
+
+
+class Sender:
+    """One producer. `sent` were handed over, `delivered` were acknowledged by every replica."""
+
+    def __init__(self, settings: Settings, *, linger_ms: int = 5) -> None:
+        """BrokerUnreachable if nobody answers."""
+        self.sent = self.delivered = 0
+        self._brokers = settings.brokers
+        self._failure: KafkaError | None = None
+        self._producer = Producer(
+            confluent_config(
+                settings,
+                enable_idempotence=True,
+                # A key must land where Kafka's own clients put it: the lane refuses a lead on another's partition.
+                partitioner="murmur2_random",
+                linger_ms=linger_ms,
+                compression_type="lz4",
+                queue_buffering_max_messages=MOST_QUEUED,
+            )
+        )
+        reach(self._producer, settings.brokers)
+
+    def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+        on_delivery: Delivered | None = None,
+    ) -> None:
+        """Hand one record over; waits while too many are on their way. Raises NotDelivered once one was refused."""
+
+        def acknowledged(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                self._failure = self._failure or error
+                return
+            self.delivered += 1
+            if on_delivery is not None:
+                on_delivery(topic, int(message.partition() or 0), int(message.offset() or 0))
+
+        options: dict[str, Any] = {"headers": list(headers)} if headers else {}
+        while True:
+            self._check()
+            try:
+                self._producer.produce(topic, value, key, on_delivery=acknowledged, **options)
+            except BufferError:
+                self._producer.poll(FULL_QUEUE_POLL_SECONDS)
+                continue
+            self.sent += 1
+            self._producer.poll(0)
+            return
+
+    def poll(self, seconds: float = 0.0) -> None:
+        """Take acknowledgements in."""
+        self._producer.poll(seconds)
+
+    def flush(self) -> None:
+        """Wait until all is acknowledged. Raises NotDelivered."""
+        left = self._producer.flush(FLUSH_SECONDS)
+        self._check()
+        if left:
+            raise NotDelivered(
+                f"{self._brokers}: {left:,} of {self.sent:,} records are not acknowledged after {FLUSH_SECONDS:.0f} s. "
+                "Check the broker, then send again: event ids are the same, so nothing counts twice."
+            )
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise NotDelivered(
+                f"{self._brokers} refused a record: {self._failure.str()}; {self.delivered:,} of {self.sent:,} were "
+                "taken. Mend that and send again: event ids are the same, so nothing counts twice."
+            )
+
+
+def reach(client: Any, brokers: str) -> None:
+    """BrokerUnreachable unless a broker answers `client`."""
+    try:
+        client.list_topics(timeout=CONNECT_SECONDS)
+    except KafkaException as error:
+        raise BrokerUnreachable(
+            f"{brokers}: expected a Kafka broker within {CONNECT_SECONDS:.0f} s, got: {error.args[0].str()}. "
+            "Check LEADLANE_BROKERS or --brokers, and that Kafka runs."
+        ) from error
