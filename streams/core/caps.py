@@ -1,6 +1,134 @@
-"""Frequency caps and quiet hours."""
+"""Frequency caps, gaps and quiet hours: when the next touch may go out.
+
+Law of this module: windows roll in event time over all senders. A window holds what happened after `t - window`, so a
+touch leaves it exactly one window after it happened. Transactional sends are neither counted nor held back. The touches
+kept depend on which happened, not on the order in which they arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
+
 import msgspec
+
+from streams.core.calendars import DAY, HOUR, zone_of
+from streams.core.events import ActivitySignal, Event, OutreachRequest
+
+if TYPE_CHECKING:
+    from streams.core.context import Context
+    from streams.core.policy import Cap
+    from streams.core.state import LeadState
+
+TOUCHES = 40
+NEVER_AGAIN = 253_402_214_400_000  # 9999-12-31: a cap of 0 lets nothing out
+
+
 class Touch(msgspec.Struct, array_like=True, gc=False):
+    """One touch of any sender. `mark` tells two touches of the same millisecond apart."""
+
     at: int
     channel: str
     marketing: bool
+    mark: int = 0
+
+
+class Deferral(NamedTuple):
+    """Not now: the rule that holds it back longest, until when all rules together do, and in words."""
+
+    rule: str
+    until: int
+    reason: str
+
+
+def fold_touch(state: LeadState, event: Event, context: Context) -> None:
+    """Remember a touch: what was sent to the lead, and meetings that a rep held. Touches stay in order of time."""
+    if not isinstance(event, ActivitySignal) or not _touches(event):
+        return
+    marketing = event.kind == "sent" and event.by != "rep"
+    channel = "meeting" if event.kind == "meeting_held" else event.channel
+    touch = Touch(event.occurred_at, channel, marketing, crc32(f"{event.source}\0{event.event_id}".encode()))
+    if touch in state.touches:
+        return
+    touches = sorted([*state.touches, touch], key=_order)[-TOUCHES:]
+    oldest = touches[-1].at - _horizon(context)
+    state.touches = [known for known in touches if known.at >= oldest]
+
+
+def defer_until(state: LeadState, request: OutreachRequest, now: int, context: Context) -> Deferral | None:
+    """None when the request may go out at `now`, else the earliest time at which caps, gap and quiet hours all let it.
+
+    A time beyond the request's expiry (CapRow.expiry_ms) is not searched any further: it is too late anyway.
+    """
+    if request.purpose == "transactional":
+        return None
+    zone = zone_of(state, context)
+    blocks = _blocks(state, request, now, zone, context)
+    if not blocks:
+        return None
+    longest = max(blocks, key=_until)
+    until, reasons = longest.until, [block.reason for block in blocks]
+    too_late = request.occurred_at + context.policy.caps.expiry_ms
+    while until <= too_late and (blocks := _blocks(state, request, until, zone, context)):
+        block = max(blocks, key=_until)
+        until = block.until
+        reasons.append(f"then {block.reason}")
+    return Deferral(longest.rule, until, ", ".join(reasons))
+
+
+def _blocks(state: LeadState, request: OutreachRequest, at: int, zone: str, context: Context) -> list[Deferral]:
+    """Each rule that keeps the request from going out at `at`, and when that rule alone would let it."""
+    row = context.policy.caps
+    found = [block for cap in row.caps if (block := _over(cap, state.touches, request, at))]
+    on_channel = [touch.at for touch in state.touches if touch.channel == request.channel]
+    if on_channel and on_channel[-1] > at - row.gap_ms:
+        reason = f"less than {_span(row.gap_ms)} since the last touch by {request.channel}"
+        found.append(Deferral("channel_gap", on_channel[-1] + row.gap_ms, reason))
+    quiet = context.calendars.quiet_end(at, zone, row.quiet_from_hour, row.quiet_to_hour)
+    if quiet is not None:
+        reason = f"quiet hours {row.quiet_from_hour:02}:00-{row.quiet_to_hour:02}:00 {zone}"
+        found.append(Deferral("quiet_hours", quiet, reason))
+    return found
+
+
+def _over(cap: Cap, touches: Sequence[Touch], request: OutreachRequest, at: int) -> Deferral | None:
+    if cap.channel is not None and cap.channel != request.channel:
+        return None
+    times = [
+        touch.at
+        for touch in touches
+        if touch.at > at - cap.window_ms
+        and (cap.channel is None or touch.channel == cap.channel)
+        and (touch.marketing or not cap.marketing_only)
+    ]
+    if len(times) < cap.most:
+        return None
+    until = times[-cap.most] + cap.window_ms if cap.most else NEVER_AGAIN
+    return Deferral(cap.id, until, f"{cap.id}: {len(times)} of {cap.most} in {_span(cap.window_ms)}")
+
+
+def _touches(event: ActivitySignal) -> bool:
+    if event.kind == "sent":
+        return not event.transactional
+    return event.kind == "meeting_held" and event.by == "rep"
+
+
+def _horizon(context: Context) -> int:
+    """How far back a touch can matter: the longest window, or a fatigue hold and the run of touches before it."""
+    row, holds = context.policy.caps, context.policy.holds
+    fatigue = (holds.fatigue_window_days + holds.fatigue_days) * DAY
+    return max(fatigue, row.gap_ms, *(cap.window_ms for cap in row.caps))
+
+
+def _order(touch: Touch) -> tuple[int, str, int, bool]:
+    return touch.at, touch.channel, touch.mark, touch.marketing
+
+
+def _until(block: Deferral) -> int:
+    return block.until
+
+
+def _span(ms: int) -> str:
+    days, hours = ms / DAY, ms / HOUR
+    return f"{days:g} d" if days >= 1 else f"{hours:g} h"
