@@ -15,6 +15,8 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 # The broker's own default, declared so that a smaller one on a cluster is noticed before a record is refused.
 MAX_MESSAGE_BYTES = 1_048_588
+# A dead letter holds its whole original, the key twice, and says why: whatever the inputs take fits.
+MAX_DEAD_LETTER_BYTES = 2 * MAX_MESSAGE_BYTES + 65_536
 # How long a deletion stays readable in a compacted topic: longer than a copy of its content may go without reading on.
 DELETE_RETENTION_MS = DAY_MS
 COMPACTED_SEGMENT_BYTES = 64 << 20  # only closed segments are compacted, so a restore reads at least one of these
@@ -41,13 +43,14 @@ class Topic:
     compacted: bool = False
     retention_ms: int = 30 * DAY_MS
     single: bool = False  # one partition, whatever the lane count
+    max_message_bytes: int = MAX_MESSAGE_BYTES
 
     def partitions(self, lanes: int) -> int:
         return 1 if self.single else lanes
 
     def config(self) -> dict[str, str]:
         """The topic's own settings on the broker, but for those that depend on the number of copies."""
-        common = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+        common = {"max.message.bytes": str(self.max_message_bytes)}
         if not self.compacted:
             return {**common, "cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
         return {
@@ -97,8 +100,9 @@ DECISIONS = Topic(
     "decisions", Role.OUTPUT, "Decision", "lead_id", "the audit record of every decision", retention_ms=365 * DAY_MS
 )
 DEAD_LETTERS = Topic(
-    "dead.letters", Role.OUTPUT, "DeadLetter", "key of the original", "what could not be processed, as it came"
-)
+    "dead.letters", Role.OUTPUT, "DeadLetter", "key of the original", "what could not be processed, as it came",
+    max_message_bytes=MAX_DEAD_LETTER_BYTES,
+)  # fmt: skip
 JOURNAL = Topic(
     "lane.journal", Role.OUTPUT, "JournalEntry", "lane", "one entry per transaction: what was read, in order, and when"
 )

@@ -1,23 +1,36 @@
 """What could not be processed, exactly as it came, and why.
 
-Law of this module: a dead letter loses nothing of its original: key, value, headers and coordinates are the bytes that
-came. An original always fits: dead.letters takes larger records than any input topic (see streams/topics.py).
+Law of this module: a dead letter keeps its original's key, value, headers and coordinates, byte for byte. Any record
+that an input topic takes fits, as dead.letters takes larger ones. Only what a sender squeezed through in a compressed
+batch can be too large: it is kept compressed, or else left in its topic, where the coordinates find it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import zlib
+from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
-from streams.lane.processor import InputRecord, OutputRecord
+from streams.errors import LeadlaneError
+from streams.lane.processor import Headers, InputRecord, OutputRecord
 from streams.lane.unreadable import UnreadableRecord
+from streams.topics import INPUTS, MAX_DEAD_LETTER_BYTES
 
 if TYPE_CHECKING:
     from streams.lane.wire import Wire
 
 TEXT_LIMIT = 2_000  # characters of an error's text: a message may quote what came
-REDRIVEN = "leadlane_redriven_from"  # header of a redriven record: the coordinates of its dead letter
+ROOM = 32_768  # bytes for everything but the original: error, coordinates, CloudEvents headers, framing
+FIT = MAX_DEAD_LETTER_BYTES - ROOM  # what an original may take, its key counted twice
+HEADER_ROOM = 16  # bytes that a header takes besides name and value, at most
+REDRIVEN = "leadlane_redriven_from"  # header of a redriven record: the coordinates of the original
+
+Kept = Literal["plain", "zlib", "left"]
+
+
+class LetterNotWhole(LeadlaneError):
+    """A dead letter whose original was too large to be kept: it must be taken from its own topic."""
 
 
 class Header(msgspec.Struct, frozen=True, gc=False):
@@ -28,7 +41,7 @@ class Header(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One input that could not be processed."""
+    """One input that could not be processed. `kept` says how `value` stands here."""
 
     topic: str
     partition: int
@@ -37,6 +50,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: tuple[Header, ...]
+    kept: Kept = "plain"
     error_class: str
     error_text: str
     failed_at: int
@@ -47,23 +61,25 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def dead_letter(wire: Wire, record: InputRecord, error: Exception, lane: int, now: int) -> OutputRecord:
     """The record to send to dead.letters, under the original's key."""
-    unreadable = error if isinstance(error, UnreadableRecord) else None
+    kept, key, value, headers = _fitting(record)
+    event_id, lead_id = _whose(wire, record, error)
     letter = DeadLetter(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
         timestamp=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=tuple(Header(name, value) for name, value in record.headers),
+        key=key,
+        value=value,
+        headers=headers,
+        kept=kept,
         error_class=type(error).__name__,
         error_text=error_text(record, error)[:TEXT_LIMIT],
         failed_at=now,
         lane=lane,
-        event_id=unreadable.event_id if unreadable else None,
-        lead_id=unreadable.lead_id if unreadable else None,
+        event_id=event_id,
+        lead_id=lead_id,
     )
-    return OutputRecord(record.key, wire.encode(letter), wire.headers(letter, lane, now))
+    return OutputRecord(key, wire.encode(letter), wire.headers(letter, lane, now))
 
 
 def error_text(record: InputRecord, error: Exception) -> str:
@@ -72,13 +88,47 @@ def error_text(record: InputRecord, error: Exception) -> str:
         return error.at(record.topic, record.partition, record.offset).text
     where = f"{record.topic}[{record.partition}]@{record.offset}"
     return (
-        f"{where}: {type(error).__name__}: {error}. Sent to dead.letters, the lead is untouched; this is a fault of"
-        " Leadlane: report it with this record, then `leadlane dlq redrive`."
+        f"{where}: {type(error).__name__}: {error}. Sent to dead.letters, the lead is untouched. This is a fault of"
+        " Leadlane: report it with this record; when it is mended, `leadlane dlq redrive`."
     )
 
 
 def original(letter: DeadLetter) -> OutputRecord:
-    """The record as it came, ready to be sent again to `letter.topic`."""
-    came_from = (REDRIVEN, f"{letter.topic}[{letter.partition}]@{letter.offset}".encode())
-    kept = tuple((header.name, header.value or b"") for header in letter.headers if header.name != REDRIVEN)
-    return OutputRecord(letter.key, letter.value, (*kept, came_from))
+    """The record as it came, ready to be sent to `letter.topic` again. Raises LetterNotWhole."""
+    where = f"{letter.topic}[{letter.partition}]@{letter.offset}"
+    if letter.kept == "left":
+        raise LetterNotWhole(
+            f"{where}: the original was too large for dead.letters, expected at most {FIT:,} bytes compressed."
+            f" It stands at {where} as long as that topic keeps it: take it from there."
+        )
+    value = zlib.decompress(letter.value) if letter.kept == "zlib" and letter.value is not None else letter.value
+    headers = [(header.name, header.value) for header in letter.headers if header.name != REDRIVEN]
+    return OutputRecord(letter.key, value, cast(Headers, (*headers, (REDRIVEN, where.encode()))))
+
+
+def _fitting(record: InputRecord) -> tuple[Kept, bytes | None, bytes | None, tuple[Header, ...]]:
+    headers = tuple(Header(name, value) for name, value in record.headers)
+    around = 2 * len(record.key or b"") + sum(
+        len(header.name.encode()) + len(header.value or b"") + HEADER_ROOM for header in headers
+    )
+    value = record.value
+    if around + len(value or b"") <= FIT:
+        return "plain", record.key, value, headers
+    if value is not None and around < FIT:
+        squeezed = zlib.compress(value, 1)
+        if around + len(squeezed) <= FIT:
+            return "zlib", record.key, squeezed, headers
+    return "left", None, None, ()
+
+
+def _whose(wire: Wire, record: InputRecord, error: Exception) -> tuple[str | None, str | None]:
+    """event_id and lead_id, as far as they can be read."""
+    if isinstance(error, UnreadableRecord):
+        return error.event_id, error.lead_id
+    if not any(record.topic == topic.name for topic in INPUTS):
+        return None, record.key.decode(errors="replace") if record.key else None
+    try:
+        event = wire.decode(record.topic, record.value)
+    except UnreadableRecord as unreadable:
+        return unreadable.event_id, unreadable.lead_id
+    return event.event_id, event.lead_id

@@ -22,6 +22,7 @@ from streams.errors import LeadlaneError
 SUBJECTS = "subjects.toml"
 ANSWER_SECONDS = 5.0  # a lane waits for the registry; longer would cost it its session
 UNKNOWN_SECONDS = 60.0  # an id that the registry does not know is asked for again after this long ...
+MOST_ID = (1 << 31) - 1  # a registry's ids are positive and have 31 bits
 UNKNOWN_LIMIT = 10_000  # ... and no more than this many are remembered
 
 
@@ -101,7 +102,7 @@ class RegistryCatalogue:
     def find(self, schema_id: int) -> Schema | None:
         if (known := self._known.get(schema_id)) is not None:
             return known
-        if time.monotonic() < self._unknown.get(schema_id, 0.0):
+        if not 0 < schema_id <= MOST_ID or time.monotonic() < self._unknown.get(schema_id, 0.0):
             return None
         answer = self._ask("GET", f"/schemas/ids/{schema_id}")
         if answer is None:

@@ -8,25 +8,28 @@ Next: streams/lane/store.py
 
 from __future__ import annotations
 
+import struct
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.metadata import version
 from io import BytesIO
 from typing import Any, cast
 
 import msgspec
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import parse_schema, schemaless_reader
 
 from schemas import plain
 from streams.core import context, effects, events
 from streams.core.context import ControlRecord
 from streams.core.events import Event
+from streams.lane import codec
 from streams.lane.deadletters import DeadLetter
 from streams.lane.processor import Headers, JournalEntry
 from streams.lane.registry import Catalogue, Schema, resolution_faults
 from streams.lane.unreadable import UnreadableRecord, invalid, shown
-from streams.topics import TOPICS
+from streams.topics import TOPICS, Role
 
 DAY_MS = 86_400_000
 EARLIEST = 946_684_800_000  # 2000-01-01: nothing that a lead does is older
@@ -56,7 +59,8 @@ class Wire:
 
     def __init__(self, catalogue: Catalogue, max_value_bytes: int = MAX_VALUE_BYTES) -> None:
         self._catalogue = catalogue
-        self._limit = max_value_bytes
+        outputs = {topic.name for topic in TOPICS if topic.role in (Role.OUTPUT, Role.STATE)}  # written by us
+        self._limits = {topic: sys.maxsize if topic in outputs else max_value_bytes for topic in RECORD_OF}
         self._readers: dict[str, dict[bytes, Reader]] = {topic: {} for topic in RECORD_OF}
         self._writers: dict[type[Record], Writer] = {}
 
@@ -72,8 +76,8 @@ class Wire:
         """The record that any topic of streams/topics.py carries. Raises UnreadableRecord."""
         if value is None:
             raise UnreadableRecord(f"value is null (a tombstone), expected {_a(RECORD_OF[topic])}")
-        if len(value) > self._limit:
-            raise UnreadableRecord(f"value is {len(value):,} bytes long, expected at most {self._limit:,}")
+        if len(value) > self._limits[topic]:
+            raise UnreadableRecord(f"value is {len(value):,} bytes long, expected at most {self._limits[topic]:,}")
         reader = self._readers[topic].get(value[:FRAME])
         if reader is None:
             reader = self._new_reader(topic, value)
@@ -88,13 +92,15 @@ class Wire:
 
     def headers(self, record: Record, lane: int, now: int) -> Headers:
         """The CloudEvents headers of an output."""
-        return (
-            ("ce_specversion", b"1.0"),
-            ("ce_id", _id(record).encode()),
-            ("ce_source", b"/leadlane/lane/%d" % lane),
-            ("ce_type", b"leadlane." + NAME_OF[type(record)].encode()),
-            ("ce_time", time_text(now)),
-        )
+        kind, identity = CLOUD_EVENT[type(record)]
+        return (SPEC_VERSION, ("ce_id", identity(record).encode()), _source(lane), kind, _time(now))
+
+    @staticmethod
+    def check(event: Event, key: bytes | None, now: int) -> None:
+        """Raises UnreadableRecord unless the key is the event's lead and its time can be true at `now`."""
+        if key is not None and key == event.lead_id.encode() and EARLIEST <= event.occurred_at <= now + LATEST_AHEAD:
+            return
+        raise UnreadableRecord(_misplaced(event, key, now), event_id=event.event_id, lead_id=event.lead_id)
 
     def _new_reader(self, topic: str, value: bytes) -> Reader:
         record = RECORD_OF[topic]
@@ -120,14 +126,6 @@ class Wire:
         return writer
 
 
-def check(event: Event, key: bytes | None, now: int) -> None:
-    """Raises UnreadableRecord unless the record's key is the event's lead and its time can be true at `now`."""
-    at = event.occurred_at
-    if key is not None and key == event.lead_id.encode() and EARLIEST <= at <= now + LATEST_AHEAD:
-        return
-    raise UnreadableRecord(_misplaced(event, key, now), event_id=event.event_id, lead_id=event.lead_id)
-
-
 def _misplaced(event: Event, key: bytes | None, now: int) -> str:
     lead = shown(event.lead_id)
     if key is None:
@@ -138,89 +136,108 @@ def _misplaced(event: Event, key: bytes | None, now: int) -> str:
         return f"key is {shown(key)}, expected {lead} in UTF-8, the record's lead_id"
     if text != event.lead_id:
         return f"key is {shown(text)}, expected {lead}, the record's lead_id"
-    at = time_text(event.occurred_at).decode()
+    at = time_text(event.occurred_at)
     if event.occurred_at < EARLIEST:
-        return f"occurred_at is {at}, expected {time_text(EARLIEST).decode()} or later"
-    return f"occurred_at is {at}, expected at most a day after now, {time_text(now).decode()}"
+        return f"occurred_at is {at}, expected {time_text(EARLIEST)} or later"
+    return f"occurred_at is {at}, expected at most a day after now, {time_text(now)}"
 
 
-def _reader(writer: Schema, ours: Schema, record: type[Record]) -> Reader:
-    written = parse_schema(plain(writer.document), named_schemas={})
-    into = None if writer.document == ours.document else parse_schema(plain(ours.document), named_schemas={})
-    convert = _converter(record)
+def _reader(written: Schema, ours: Schema, record: type[Record]) -> Reader:
+    datum_from = _datum_reader(written, ours)
+    convert = _journal_entry if record is JournalEntry else msgspec.convert
 
     def read(value: bytes) -> Any:
-        source = BytesIO(value)
-        source.seek(FRAME)
         try:
-            datum = cast(dict[str, Any], schemaless_reader(source, written, into))
-        except Exception as error:
+            datum = datum_from(value)
+        except Exception as error:  # hostile bytes: whatever they trip over, they are to blame
             raise UnreadableRecord(
-                f"value is {len(value):,} bytes that schema {writer} cannot read ({type(error).__name__}:"
-                f" {shown(str(error))}), expected one whole {writer.record}"
+                f"value is {len(value):,} bytes that schema {written} cannot read ({_stumble(error)}),"
+                f" expected one whole {written.record}"
             ) from error
-        if source.tell() != len(value):
-            raise UnreadableRecord(
-                f"value has {len(value) - source.tell():,} bytes after the datum of schema {writer}, expected none"
-            )
         try:
-            return convert(datum)
+            return convert(datum, record)
         except msgspec.ValidationError as error:
             raise invalid(datum, cast(type[msgspec.Struct], record), error) from None
 
     return read
 
 
-def _converter(record: type[Record]) -> Callable[[dict[str, Any]], Any]:
-    if issubclass(record, msgspec.Struct):
-        return partial(msgspec.convert, type=record)
-    names = record._fields  # a journal entry: Leadlane wrote it, and fields of newer versions are left out
-    return lambda datum: record(**{name: datum[name] for name in names})
+def _datum_reader(written: Schema, ours: Schema) -> Callable[[bytes], dict[str, Any]]:
+    """Compiled for the version that we write; fastavro resolves the others to it."""
+    if written.document == ours.document:
+        return codec.reader(plain(ours.document), FRAME)
+    writer = parse_schema(plain(written.document), named_schemas={})
+    into = parse_schema(plain(ours.document), named_schemas={})
+
+    def read(value: bytes) -> dict[str, Any]:
+        source = BytesIO(value)
+        source.seek(FRAME)
+        datum = cast(dict[str, Any], schemaless_reader(source, writer, into))
+        if source.tell() != len(value):
+            raise codec.BadDatum(f"the datum ends at byte {source.tell()}, the value at byte {len(value)}")
+        return datum
+
+    return read
+
+
+def _stumble(error: Exception) -> str:
+    if isinstance(error, IndexError | EOFError | struct.error):
+        return "it ends in the middle"
+    return str(error) if isinstance(error, codec.BadDatum) else f"{type(error).__name__}: {shown(str(error))}"
+
+
+def _journal_entry(datum: dict[str, Any], _record: type[Record]) -> JournalEntry:
+    # Leadlane wrote it, so ranges need no check; fields of newer versions are left out.
+    return JournalEntry(**{name: datum[name] for name in JournalEntry._fields})
 
 
 def _writer(schema: Schema, record: type[Record]) -> Writer:
-    parsed = parse_schema(plain(schema.document), named_schemas={})
     prefix = bytes([MAGIC]) + schema.id.to_bytes(4, "big")
-
-    if record is JournalEntry:
-        app = version("leadlane")
-
-        def datum_of(value: Any) -> Any:
-            return {**value._asdict(), "app": app}
-    else:
-
-        def datum_of(value: Any) -> Any:
-            return msgspec.to_builtins(value, builtin_types=(bytes,))
-
-    def write(value: Any) -> bytes:
-        target = BytesIO()
-        target.write(prefix)
-        schemaless_writer(target, parsed, datum_of(value))
-        return target.getvalue()
-
-    return write
+    constants = {"app": version("leadlane")} if record is JournalEntry else {}
+    return codec.writer(plain(schema.document), prefix, constants)
 
 
 def _a(record: str) -> str:
     return f"{'an' if record[0] in 'AEIOU' else 'a'} {record}"
 
 
-def _id(record: Record) -> str:
-    match record:
-        case effects.CommandCadence():
-            return record.command_id
-        case effects.UpdateCase():
-            return f"{record.case_id}/{record.version}"
-        case effects.Effect():
-            return f"{record.decision_id}/{type(record).__name__}"
-        case DeadLetter():
-            return f"{record.topic}-{record.partition}-{record.offset}"
-        case events.Event():
-            return record.event_id
-    return ""
+def _identity(record: type[Record]) -> Callable[[Any], str]:
+    """What makes a record unique among all that a lane writes: the same one again has the same ce_id."""
+    match record.__name__:
+        case "CommandCadence":
+            return lambda command: f"{command.command_id}/CadenceCommand"
+        case "UpdateCase":
+            return lambda case: f"{case.case_id}/{case.version}/Case"
+        case "AnswerRequest":
+            return lambda answer: f"{answer.decision_id}/{answer.request_id}/OutreachVerdict"
+        case "DeadLetter":
+            return lambda letter: f"{letter.topic}-{letter.partition}-{letter.offset}/DeadLetter"
+        case "JournalEntry":
+            return lambda entry: f"{entry.lane}-{entry.seq}/JournalEntry"
+        case _ if issubclass(record, effects.Effect):
+            return lambda effect: f"{effect.decision_id}/{NAME_OF[record]}"
+        case _ if issubclass(record, events.Event):
+            return lambda event: str(event.event_id)
+    return lambda control: f"{control.actor}-{control.at}/{NAME_OF[record]}"
 
 
-@lru_cache(maxsize=256)
-def time_text(at: int) -> bytes:
+CLOUD_EVENT = {
+    record: (("ce_type", f"leadlane.{name}".encode()), _identity(record)) for record, name in NAME_OF.items()
+}
+SPEC_VERSION = ("ce_specversion", b"1.0")
+
+
+@lru_cache(maxsize=1024)
+def _source(lane: int) -> tuple[str, bytes]:
+    return "ce_source", b"/leadlane/lane/%d" % lane
+
+
+@lru_cache(maxsize=64)
+def _time(now: int) -> tuple[str, bytes]:
+    return "ce_time", time_text(now).encode()
+
+
+def time_text(at: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+    seconds, millis = divmod(at, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
