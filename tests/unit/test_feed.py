@@ -217,7 +217,8 @@ def test_a_truth_value_of_yaml_is_told_from_a_text() -> None:
     document = a_mapping()
     document["records"][1]["when"] = [{"column": "vip", "in": [True]}]
     assert faults_of(document) == [
-        "records[1].when[0].in[0]: expected a text; YAML takes an unquoted yes, no, on or off for a truth value: quote it"
+        "records[1].when[0].in[0]: expected a text; "
+        "YAML takes an unquoted yes, no, on or off for a truth value: quote it"
     ]
 
 
