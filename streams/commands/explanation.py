@@ -1,0 +1,176 @@
+"""A decision as a person reads it: what came in, what was known, what held and why, what was done.
+
+Law of this module: pure. Records in, rich renderables out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from streams.core.effects import Contribution, HoldView, Reason, RecordDecision
+from streams.core.events import Event
+
+BAR_CELLS = 24  # of the longest bar
+LONGEST_TEXT = 300  # characters of one value of the event
+COMMON = ("event_id", "lead_id", "occurred_at", "source")
+TICK = "lane.tick"
+
+
+def render(decision: RecordDecision, trigger: Event | None, why_no_trigger: str = "") -> RenderableType:
+    """The whole explanation. `trigger` is what came in; without it `why_no_trigger` says why it is not shown."""
+    parts: list[RenderableType] = [
+        _headline(decision),
+        *_section("What came in", _trigger(decision, trigger, why_no_trigger)),
+        *_section("Conditions that held", _conditions(decision.conditions)),
+        *_section("Score", _score(decision)),
+        *_section("Holds", _holds(decision.holds_before, decision.holds_after)),
+        *_section("Route", _route(decision)),
+        *_section("What was done", _effects(decision.effects)),
+        *_section("What was known", _facts(decision)),
+        *_section("Versions", _versions(decision)),
+    ]
+    return Group(*parts)
+
+
+def one_line(decision: RecordDecision) -> str:
+    """The decision in one line, for lists and the demo."""
+    why = ", ".join(f"{reason.condition} {reason.code}" for reason in decision.conditions) or "no condition"
+    done = "; ".join(decision.effects) or "only recorded"
+    return f"{decision.decision_id}  {decision.lead_id}  {decision.tier}  [{why}]  {done}"
+
+
+def time_text(at: int) -> str:
+    """A time for people: UTC, to the second."""
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _section(title: str, body: RenderableType) -> Iterable[RenderableType]:
+    return (Text(), Rule(Text(title, style="bold"), align="left", style="dim"), body)
+
+
+def _headline(decision: RecordDecision) -> Text:
+    who = "a person comes first" if decision.human else "stays automatic"
+    text = Text.assemble(("Decision ", "bold"), (decision.decision_id, "bold cyan"), f" for lead {decision.lead_id}, ")
+    return text.append(f"{time_text(decision.now)}: {decision.tier}, {who}")
+
+
+def _trigger(decision: RecordDecision, trigger: Event | None, why_not: str) -> RenderableType:
+    if decision.topic == TICK:
+        return Text("Nothing: a timer of the lead was due.")
+    where = f"{decision.topic}[{decision.partition}]@{decision.offset}"
+    if trigger is None:
+        return Text(f"event {decision.event_id} at {where}. {why_not}".strip())
+    rows = [
+        (type(trigger).__name__, f"{trigger.event_id} from {trigger.source}, at {where}"),
+        ("occurred_at", time_text(trigger.occurred_at)),
+    ]
+    stated = ((name, value) for name, value in msgspec.to_builtins(trigger).items() if name not in COMMON)
+    rows += [(name, _shown(value)) for name, value in stated if value not in (None, "", [], {})]
+    return _pairs(rows)
+
+
+def _conditions(reasons: Sequence[Reason]) -> RenderableType:
+    if not reasons:
+        return Text("None.")
+    table = _table()
+    for reason in reasons:
+        table.add_row(Text(reason.condition, style="bold"), reason.code, Text(f"because {reason.detail}"))
+    return table
+
+
+def _score(decision: RecordDecision) -> RenderableType:
+    total = Text(f"{decision.score:.1f} of 100, confidence {decision.confidence:.2f}")
+    if not decision.contributions:
+        return total
+    most = max(abs(part.points) for part in decision.contributions) or 1.0
+    table = _table()
+    for part in decision.contributions:
+        table.add_row(
+            Text(part.feature), f"{part.value:g}", Text(f"{part.points:+.1f}", justify="right"), _bar(part, most)
+        )
+    return Group(total, table)
+
+
+def _bar(part: Contribution, most: float) -> Text:
+    cells = round(abs(part.points) / most * BAR_CELLS)
+    if part.points < 0:
+        return Text(" " * (BAR_CELLS - cells) + "█" * cells + "│", style="red")
+    return Text(" " * BAR_CELLS + "│" + "█" * cells, style="green")
+
+
+def _holds(before: Sequence[HoldView], after: Sequence[HoldView]) -> RenderableType:
+    if not before and not after:
+        return Text("None before, none after.")
+    table = _table()
+    ids_before, ids_after = {hold.hold_id for hold in before}, {hold.hold_id for hold in after}
+    for hold in (*after, *(gone for gone in before if gone.hold_id not in ids_after)):
+        change = "lifted" if hold.hold_id not in ids_after else "stays" if hold.hold_id in ids_before else "set"
+        style = {"set": "yellow", "lifted": "green"}.get(change, "")
+        origin = Text(f"by event {hold.origin}")
+        table.add_row(Text(change, style=style), hold.kind, _until(hold), origin)
+    return table
+
+
+def _until(hold: HoldView) -> str:
+    return "until lifted" if hold.until is None else f"until {time_text(hold.until)}"
+
+
+def _route(decision: RecordDecision) -> RenderableType:
+    tier = (
+        decision.tier if decision.tier_before in (None, decision.tier) else f"{decision.tier_before} -> {decision.tier}"
+    )
+    rows = [
+        ("tier", tier + ("" if decision.tier_before else " (new)")),
+        ("queue", decision.queue),
+        ("owner", decision.owner or "nobody: overflow queue"),
+        ("human", "yes" if decision.human else "no"),
+    ]
+    if decision.explore:
+        rows.append(("explored", f"yes, with probability {decision.propensity:g}"))
+    return _pairs(rows)
+
+
+def _effects(effects: Sequence[str]) -> RenderableType:
+    return Text("\n".join(f"- {effect}" for effect in effects) or "Nothing but this record.")
+
+
+def _facts(decision: RecordDecision) -> RenderableType:
+    return _pairs([(name, _shown(value)) for name, value in sorted(decision.facts.items())])
+
+
+def _versions(decision: RecordDecision) -> RenderableType:
+    return _pairs(
+        [
+            ("policy", f"{decision.policy_version} ({decision.policy_hash[:12]})"),
+            ("model", decision.model_version),
+            ("lane", f"{decision.partition}, decision {decision.lane_seq}"),
+        ]
+    )
+
+
+def _pairs(rows: Iterable[tuple[str, str]]) -> Table:
+    table = _table()
+    for name, value in rows:
+        table.add_row(Text(name, style="dim"), Text(value))
+    return table
+
+
+def _table() -> Table:
+    return Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "-" if value is None else value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... ({len(text):,} characters)"
