@@ -1,8 +1,8 @@
 """Every metric once: name, unit, labels, meaning. No lead_id in a label.
 
 Law of this module: a metric that is not declared here is not exported. Processors count through Outcome.counts: a key
-is `<name>:<label>[:<label>]`, where name is one of COUNTED and the labels come in its order, for example
-`events:signals.scores:decided` or `cases:opened:N04`.
+is `<topic>/<outcome>` for events, or `<name>:<label>[:<label>]` where name is one of COUNTED and the labels come in its
+order, for example `signals.scores/decided`, `cases:opened:N04`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RECORDS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 # --- counted by the processor -----------------------------------------------------------------------------------------
 EVENTS = Counter(
     "leadlane_events_total",
-    "Input records by what became of them: decided, no_consequence, duplicate, dead_letter.",
+    "Input records and due timers by what became of them, for example decided, quiet, duplicate, dead.",
     ("topic", "outcome"),
 )
 DEAD_LETTERS = Counter(
@@ -27,7 +27,7 @@ DECISIONS = Counter("leadlane_decisions_total", "Decisions by tier and route.", 
 CASES = Counter("leadlane_cases_total", "Cases by what happened to them and by reason.", ("change", "reason"))
 HOLDS = Counter("leadlane_holds_total", "Holds set and lifted, by kind.", ("change", "kind"))
 VERDICTS = Counter("leadlane_verdicts_total", "Answers to outreach requests, by verdict and rule.", ("verdict", "rule"))
-TIMERS = Counter("leadlane_timers_total", "Leads looked at because a timer was due, by outcome.", ("outcome",))
+TIMERS = Counter("leadlane_timers_total", "Due timers by what became of them.", ("outcome",))
 OTHER = Counter("leadlane_other_total", "What a processor counts under a name that is not declared.", ("name",))
 
 COUNTED: Mapping[str, Counter] = {
@@ -87,7 +87,7 @@ def count(counts: Mapping[str, int]) -> None:
 
 
 def counter_for(key: str) -> Counter:
-    name, *labels = key.split(":")
+    name, *labels = key.split(":") if ":" in key else ("events", *key.split("/"))
     declared = COUNTED.get(name)
     if declared is None or len(labels) != len(declared._labelnames):
         return OTHER.labels(key)

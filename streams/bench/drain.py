@@ -12,9 +12,9 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-import psutil
 from aiokafka import TopicPartition
 
 from streams.lane.job import LaneSettings, load_job
@@ -48,13 +48,19 @@ async def drain(settings: LaneSettings, processor: str) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "eps": round(events / seconds),
         "cpu_seconds": round(time.process_time() - cpu, 2),
-        "rss_mb": round(psutil.Process(os.getpid()).memory_info().rss / 1e6),
+        "rss_mb": rss_mb(),
         "leads": sum(len(lane.store) for lane in worker.lanes.values()),
         "open_seconds": round(opened - began, 2),
     }
     worker.stop()
     await running
     return figures
+
+
+def rss_mb() -> int:
+    """Resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
 
 
 def position(worker: Worker, tp: TopicPartition) -> int:

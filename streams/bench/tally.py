@@ -72,7 +72,7 @@ def tally_job(
     journal: str = "tally.journal",
     controls: tuple[str, ...] = (),
 ) -> Job:
-    return Job(Tally(inputs, output), context_from, write_entry, read_entry, controls, (output,), state, journal)
+    return Job(Tally(inputs, output), context_from, write_entry, read_entry, controls, (output,), {}, state, journal)
 
 
 def job(settings: LaneSettings) -> Job:

@@ -27,7 +27,7 @@ class Claim(msgspec.Struct, frozen=True):
     warm: tuple[int, ...] = ()
 
 
-class LaneAssignor(AbstractPartitionAssignor):
+class LaneAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka has no types
     """The group's assignor for one consumer."""
 
     name = "lane"

@@ -53,6 +53,7 @@ class Clients:
             bootstrap_servers=self.settings.brokers,
             enable_auto_commit=False,
             request_timeout_ms=REQUEST_MS,
+            **self.settings.security,
             **options,
         )
 
@@ -76,6 +77,7 @@ class Clients:
             retry_backoff_ms=PRODUCER_BACKOFF_MS,
             request_timeout_ms=REQUEST_MS,
             max_batch_size=self.settings.max_record_bytes,
+            **self.settings.security,
         )
 
     async def beginnings(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
@@ -93,7 +95,9 @@ class Clients:
 
     async def partitions(self, topics: Iterable[str]) -> dict[str, int]:
         """The partition count of each topic; 0 for one that does not exist."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.brokers, request_timeout_ms=REQUEST_MS)
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self.settings.brokers, request_timeout_ms=REQUEST_MS, **self.settings.security
+        )
         try:
             await asyncio.wait_for(admin.start(), CALL_SECONDS)
             described = await admin.describe_topics(sorted(set(topics)))

@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
+from aiokafka.helpers import create_ssl_context
+
 from streams import topics
 from streams.errors import BadSettings
 from streams.lane.processor import JournalEntry, Processor
+from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class LaneSettings:
     warm_leads: int = 500_000  # leads kept in memory of lanes that moved away
     warm_seconds: int = 3600  # must stay below the changelog's delete.retention.ms
     stuck_seconds: float = 120  # a lane without any sign of life for so long makes /live fail
+    security: Mapping[str, Any] = field(default_factory=dict)  # given to every client as it is
 
 
 class ControlView(NamedTuple):
@@ -55,6 +59,7 @@ class Job(NamedTuple):
     read_entry: Callable[[bytes], JournalEntry]
     controls: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()  # checked at the start, besides inputs, state, journal and controls
+    limits: Mapping[str, int] = {}  # bytes of one record by output topic, where it is not max_record_bytes
     state: str = topics.STATE.name
     journal: str = topics.JOURNAL.name
 
@@ -62,6 +67,23 @@ class Job(NamedTuple):
     def lane_topics(self) -> tuple[str, ...]:
         """Every topic that has one partition per lane."""
         return (*self.processor.inputs, *self.outputs, self.state, self.journal)
+
+
+def security_options(settings: Settings) -> dict[str, Any]:
+    """What aiokafka's clients need to log in."""
+    options: dict[str, Any] = {"security_protocol": settings.security_protocol}
+    if settings.security_protocol.startswith("SASL"):
+        assert settings.sasl_password is not None
+        options |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": settings.sasl_password.get_secret_value(),
+        }
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = create_ssl_context(
+            cafile=settings.ssl_cafile, certfile=settings.ssl_certfile, keyfile=settings.ssl_keyfile
+        )
+    return options
 
 
 MakeJob = Callable[[LaneSettings], Job]
@@ -73,5 +95,7 @@ def load_job(path: str, settings: LaneSettings) -> Job:
     try:
         make = cast(MakeJob, getattr(importlib.import_module(module), name))
     except (ImportError, AttributeError, ValueError) as error:
-        raise BadSettings(f"processor is {path!r} ({error}), expected module:name, for example streams.bench.tally:job")
+        raise BadSettings(
+            f"processor is {path!r} ({error}), expected module:name, for example streams.bench.tally:job."
+        ) from error
     return make(settings)

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -36,6 +36,7 @@ RESTORE_RECORDS = 10_000
 # when the broker is quick, up to the linger when it is busy, when fewer and larger transactions help everybody.
 REST = 3.0
 USUAL_WEIGHT = 0.2
+FETCH_SECONDS = 0.003
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -157,9 +158,7 @@ class Lane:
         self._known_topics.clear()
         self.is_open = True
         metrics.OPEN_SECONDS.labels(kind).observe(time.monotonic() - began)
-        log.info(
-            "lane %d open: %s, %d leads, %.3f s", self.number, kind, len(self.store), time.monotonic() - began
-        )
+        log.info("lane %d open: %s, %d leads, %.3f s", self.number, kind, len(self.store), time.monotonic() - began)
 
     async def _catch_up(self, reader: Reader, target: int) -> None:
         """Read the changelog on from where our copy ends until the position is at the target.
@@ -225,6 +224,9 @@ class Lane:
         rest = min(self._host.settings.linger_ms / 1000, REST * self._usual) - (time.monotonic() - self._began)
         if rest > 0 and self._reader.ready() and self._reader.waiting() < self._host.settings.batch_records:
             await asyncio.sleep(rest)
+            # A fetch ends with the first record; what came to the broker since then takes one more.
+            self._reader.collect(self._host.settings.batch_records)
+            await self._reader.wait(FETCH_SECONDS)
 
     async def _batch(self, taken: Taken) -> None:
         """Decide and commit what was taken and what is due; nothing if there is neither."""
@@ -266,21 +268,19 @@ class Lane:
             await self._producer.partitions_for(topic)
             self._known_topics.add(topic)
         await self._producer.begin_transaction()
-        sent = [delivery for topic, records in topics.items() for delivery in await self._send(topic, records, entry.now)]
-        results = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        sent: list[tuple[int, asyncio.Future[Any]]] = []
+        for topic, records in topics.items():
+            sent += await self._send(topic, records, entry.now)
+        last = await delivered([future for _, future in sent])
         await self._producer.commit_transaction()
-        last_count, last = sent[-1][0], results[-1]
-        return int(last.offset) + last_count + 1  # the commit marker takes one offset
+        return int(last.offset) + sent[-1][0] + 1  # the commit marker takes one offset
 
     async def _send(
         self, topic: str, records: list[OutputRecord], timestamp: int
-    ) -> list[tuple[int, asyncio.Future[object]]]:
+    ) -> list[tuple[int, asyncio.Future[Any]]]:
         """Hand records to the producer in as few batches as hold them: (count, delivery) of each."""
         assert self._producer is not None
-        limit = self._host.settings.max_record_bytes
+        limit = self._host.job.limits.get(topic, self._host.settings.max_record_bytes)
         sent, start = [], 0
         while start < len(records):
             batch = self._producer.create_batch()
@@ -309,3 +309,12 @@ class Lane:
             return {}
         highs = {tp.topic: reader.consumer.highwater(tp) for tp in self._inputs}
         return {topic: max(0, high - self.position.next[topic]) for topic, high in highs.items() if high is not None}
+
+
+async def delivered(deliveries: list[asyncio.Future[Any]]) -> Any:
+    """Wait for every delivery; the last one's metadata. The commit itself does not look whether they succeeded."""
+    results = await asyncio.gather(*deliveries, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results[-1]

@@ -8,16 +8,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from operator import attrgetter
 from typing import TypeVar
 
 from streams.lane.processor import InputRecord
 
+timestamp_of = attrgetter("timestamp")
 RecordT = TypeVar("RecordT", bound=InputRecord)
 
 
 def times(records: Sequence[InputRecord]) -> list[int]:
     """When each record takes its turn: its timestamp, but never before one that stands ahead of it in its topic."""
-    return list(accumulate((record.timestamp for record in records), max))
+    return list(accumulate(map(timestamp_of, records), max))
 
 
 def in_order(by_topic: Mapping[str, list[RecordT]]) -> list[RecordT]:

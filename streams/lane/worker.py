@@ -34,7 +34,7 @@ HOUSEKEEPING_SECONDS = 1.0
 GC_THRESHOLDS = (50_000, 20, 50)  # batches make and drop many small objects that need no cycle collection
 
 
-class Worker(ConsumerRebalanceListener):
+class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """The lanes of one process. `await run()` works until `stop()`; it raises what ended it."""
 
     def __init__(self, settings: LaneSettings, job: Job) -> None:
@@ -83,8 +83,16 @@ class Worker(ConsumerRebalanceListener):
 
     def is_ready(self) -> bool:
         """Whether control is read, the group joined, and every lane of ours runs."""
-        lanes = self.lanes.values()
-        return self.control.ready and self._joined and self.settled.is_set() and all(lane.is_open for lane in lanes)
+        return self.not_ready() is None
+
+    def not_ready(self) -> str | None:
+        """What is missing, for a person; None if nothing is."""
+        if not self.control.ready:
+            return "the control topics are not read"
+        if not self._joined or not self.settled.is_set():
+            return "the group is rebalancing"
+        closed = sorted(number for number, lane in self.lanes.items() if not lane.is_open)
+        return f"lanes {closed} are not open" if closed else None
 
     # --- the group ----------------------------------------------------------------------------------------------------
 
@@ -223,17 +231,17 @@ class Worker(ConsumerRebalanceListener):
 
 async def check_topics(clients: Clients, job: Job, settings: LaneSettings) -> None:
     """MissingTopic or TopicsDiffer unless every topic of the job is there with the partitions that it needs."""
-    wanted = {topic: settings.lanes for topic in job.lane_topics} | {topic: 1 for topic in job.controls}
+    wanted = {topic: settings.lanes for topic in job.lane_topics} | dict.fromkeys(job.controls, 1)
     found = await clients.partitions(wanted)
     missing = sorted(topic for topic in wanted if not found.get(topic))
     if missing:
         raise MissingTopic(
-            f"{settings.brokers}: expected the topics {', '.join(wanted)}, got none named {', '.join(missing)}. "
+            f"{settings.brokers}: expected {len(wanted)} topics, got none named {', '.join(missing)}. "
             "Create them with `leadlane topics apply`."
         )
     differ = {topic: found[topic] for topic, count in wanted.items() if found[topic] != count}
     if differ:
         raise TopicsDiffer(
-            f"{settings.brokers}: expected {settings.lanes} partitions (LEADLANE_LANES) in lane topics and 1 in control "
-            f"topics, got {differ}. Set LEADLANE_LANES to what exists, or create new topics."
+            f"{settings.brokers}: expected {settings.lanes} partitions (LEADLANE_LANES) in lane topics and 1 in "
+            f"control topics, got {differ}. Set LEADLANE_LANES to what exists, or create new topics."
         )

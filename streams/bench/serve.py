@@ -1,0 +1,44 @@
+"""One worker process without Faust, for the bench, the chaos harness and the tests.
+
+    python -m streams.bench.serve '{"brokers": ..., "app_id": ..., "processor": "streams.bench.tally:job"}'
+
+Ends on SIGTERM or SIGINT; exit code as the fault says, its message on stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+
+from streams.errors import LeadlaneError
+from streams.lane.job import LaneSettings, load_job
+from streams.lane.worker import Worker
+
+
+async def serve(worker: Worker) -> None:
+    """Run until a signal asks for the end."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    await worker.run()
+
+
+def main() -> int:
+    options = json.loads(sys.argv[1])
+    logging.basicConfig(level=options.pop("log", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel("WARNING")
+    processor = options.pop("processor")
+    settings = LaneSettings(**options)
+    try:
+        asyncio.run(serve(Worker(settings, load_job(processor, settings))))
+    except LeadlaneError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
