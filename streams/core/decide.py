@@ -15,19 +15,21 @@ from typing import NamedTuple
 
 from streams.core.cadence import command_cadence, waits_for_switch
 from streams.core.caps import fold_touch
-from streams.core.cases import next_case_due, open_or_extend, review_case, tick_cases, withdraw_cases
+from streams.core.cases import next_case_due, tick_cases, withdraw_cases
 from streams.core.context import Context
-from streams.core.effects import Effect, RecordDecision, UpdateCase
+from streams.core.effects import Effect, RecordDecision
 from streams.core.events import CaseReview, Event, OutreachRequest, ReplySignal, Tick
 from streams.core.evidence import evidence_from, reason_from, summary_of
 from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
-from streams.core.gate import answer_request, deny_expired
+from streams.core.gate import answer_request
 from streams.core.holds import active_holds, fold_holds, next_hold_change
 from streams.core.moment import ActiveHold, Assessment, Moment
+from streams.core.opening import open_or_extend
 from streams.core.policy import ConditionRow
 from streams.core.publish import mark_score, publish_route, publish_score
 from streams.core.reading import Reading, read_reply
+from streams.core.reviews import review_case
 from streams.core.scoring import score_lead
 from streams.core.state import NEVER, LeadState, fingerprint, has_seen, remember
 
@@ -129,7 +131,7 @@ def _cases(
     moment: Moment,
     context: Context,
 ) -> list[Effect]:
-    changes: list[UpdateCase] = []
+    changes: list[Effect] = []  # of cases, and the answers to requests that waited for one
     if type(event) is CaseReview:
         changes += review_case(state, moment, event, look, context)
     if state.cases:
@@ -139,8 +141,7 @@ def _cases(
     if look.fired or look.tier.human or request:
         evidence = evidence_from(event, reading, moment)
         changes += open_or_extend(state, moment, look, evidence, context, request)
-    denied = (deny_expired(case, moment, context) for case in changes if case.end == "expired" and case.request_id)
-    return [*changes, *denied]
+    return changes
 
 
 def _views(holds: tuple[ActiveHold, ...]) -> tuple[object, ...]:
@@ -192,7 +193,7 @@ def _due_at(state: LeadState, holds: tuple[ActiveHold, ...], now: int, context: 
     """The next time at which the answer could change without an event; always after `now`."""
     times = (
         next_hold_change(state, now, context),
-        next_case_due(state, context) if state.cases else NEVER,
+        next_case_due(state) if state.cases else NEVER,
         next_look_at(state, now, context),
         waits_for_switch(state, holds, now),
     )

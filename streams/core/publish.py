@@ -49,7 +49,7 @@ def publish_route(state: LeadState, look: Assessment, moment: Moment, context: C
     tier, propensity, explore = _explored(_chosen(state, look.tier, context), moment.lead_id, context)
     case = next((case for case in state.cases if not case.request_id), None)
     queue = case.queue if case else tier.queue
-    assigned = choose_owner(state, queue, moment.now, context)
+    assigned = choose_owner(state, queue, moment.now, context, lead_id=moment.lead_id)
     wanted = (tier.id, assigned.queue, assigned.owner, case is not None)
     if wanted == (routing.tier, routing.queue, routing.owner, routing.human):
         return ()

@@ -15,7 +15,7 @@ from hashlib import blake2b
 import msgspec
 
 from streams.core.caps import Touch
-from streams.core.cases import OpenCase
+from streams.core.casefile import CaseApproval, OpenCase
 from streams.core.events import Consent
 from streams.core.holds import Ledger
 
@@ -153,6 +153,7 @@ class LeadState(msgspec.Struct, array_like=True, gc=False):
     seen: bytes = b""  # hashes of the last SEEN_EVENTS event ids, oldest first
     closed_cases: int = 0
     settled_at: int = NEVER  # lane clock of the last decision: what held then is what an effect changes
+    approvals: list[CaseApproval] = []  # what people approved in cases, for this lead; newest last
 
 
 _encode = msgspec.msgpack.Encoder().encode
