@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streams.core.effects import (
     AnswerRequest,
@@ -33,7 +33,9 @@ from streams.core.events import (
 )
 from streams.core.moment import FactValue, Moment
 from streams.core.policy import ConditionRow
-from streams.core.reading import Reading
+
+if TYPE_CHECKING:
+    from streams.core.reading import Reading
 
 QUOTE = 160  # characters of a reply that a case shows
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
