@@ -87,6 +87,11 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     switches: Mapping[str, bool] = {}
     model_version: str = "rules"
     offsets: Mapping[str, int] = {}  # control topic -> next offset, for the journal
+    reps: Mapping[str, RosterEntry] = {}  # the roster by rep_id; filled in from `roster`
+
+    def __post_init__(self) -> None:
+        if not self.reps:
+            msgspec.structs.force_setattr(self, "reps", {rep.rep_id: rep for rep in self.roster})
 
 
 RECORD: dict[str, type[ControlRecord]] = {

@@ -1,12 +1,15 @@
 """The policy as the core sees it: rows of values, and all expressions joined into one.
 
-Built by streams/policy (which validates the YAML document and says what is wrong with it); every number of domain.md
+Built by streams/policy (which validates the YAML document and says what is wrong with it); every number of the domain
 lives in these rows, none in code. `when` expressions are zen over the facts of streams/core/facts.py.
+
+Next: streams/core/gate.py
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
@@ -50,6 +53,7 @@ class ConditionRow(msgspec.Struct, frozen=True):
     pulse: bool = False
     sheds: bool = True  # the capacity guard may hold it back
     other_rep: bool = False  # N17: never to the rep who declined
+    blocks: bool = True  # automated marketing waits until its case is decided; not so for a blind audit
 
 
 class ScoreTerm(msgspec.Struct, frozen=True):
@@ -66,7 +70,8 @@ class ScoreRow(msgspec.Struct, frozen=True):
     engagement_half_life_days: float
     publish_step: float  # points: a smaller move is not published
     interval_at_no_evidence: float  # width of the interval, 0..1
-    evidence_for_half_width: float
+    evidence_for_half_width: float  # pieces of fully trusted evidence that halve it
+    unstated_confidence: float = 0.8  # of a measure whose source states none
 
 
 class HoldRow(msgspec.Struct, frozen=True):
@@ -120,7 +125,8 @@ class SlaRow(msgspec.Struct, frozen=True):
     working_time: bool
     warn_shares: tuple[float, ...]  # .5 .8
     escalate_shares: tuple[float, ...]  # 1.5 2.0
-    on_timeout: Literal["escalate", "deny"] = "escalate"
+    on_timeout: Literal["escalate", "deny"] = "escalate"  # deny: only a decision meets it, not a claim
+    also: str | None = None  # another row whose clock starts with this one: claim within, decide within
 
 
 class CalendarRow(msgspec.Struct, frozen=True):
@@ -154,12 +160,20 @@ class GateRow(msgspec.Struct, frozen=True):
     lawful: Mapping[str, Mapping[str, tuple[str, ...]]]  # region or country -> channel -> lawful bases
 
 
+FREE_MAIL, COMPETITOR, STUDENT = 1, 2, 4  # bits of CompiledPolicy.domains
+
+
 class CompiledPolicy:
-    """A policy version, ready to evaluate. Immutable."""
+    """A policy version, ready to evaluate. Immutable.
+
+    `expression` is one zen array: an element per tier, then one per condition, over `f[i]`, the i-th fact of `reads`.
+    zen converts what it is given on each call; a list costs it a third of a dict.
+    """
 
     __slots__ = (
-        "version", "sha256", "tiers", "conditions", "score", "holds", "caps", "slas", "calendar", "queues", "sampling",
-        "gate", "values", "reads", "_expression", "_tier_count",
+        "_expression", "_pick", "_tier_count", "calendar", "caps", "conditions", "domains", "expression", "gate",
+        "holds", "queues", "reads", "renewal_days", "sampling", "score", "settling_ms", "sha256", "slas", "tiers",
+        "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -178,6 +192,7 @@ class CompiledPolicy:
         sampling: SamplingRow,
         gate: GateRow,
         values: Mapping[str, Any],
+        domains: Mapping[str, int],
         expression: str,
         reads: tuple[str, ...],
     ) -> None:
@@ -186,14 +201,20 @@ class CompiledPolicy:
         self.score, self.holds, self.caps = score, holds, caps
         self.slas, self.calendar, self.queues = slas, calendar, queues
         self.sampling, self.gate = sampling, gate
-        self.values = values  # other named values that facts and rules read, e.g. role_mailboxes, competitor_domains
+        self.values = values  # named values that facts and rules read, e.g. role_mailboxes
+        self.domains = domains  # mail domain or its ending -> bits of FREE_MAIL, COMPETITOR, STUDENT
         self.reads = reads  # names of the facts that the expression reads
+        self.expression = expression
+        self.settling_ms = int(values["settling_minutes"] * 60_000) if "minutes_since_arrival" in reads else 0
+        self.renewal_days = int(values["renewal_days"]) if "days_to_renewal" in reads else 0
         self._tier_count = len(tiers)
+        self._pick = itemgetter(*reads, reads[0])  # one more than is read: with a single name it would give no tuple
         self._expression = zen.compile_expression(expression)
 
     def evaluate(self, facts: Mapping[str, Any]) -> tuple[TierRow, tuple[ConditionRow, ...]]:
         """The first tier that matches and the conditions that hold, in the policy's order."""
-        answers = self._expression.evaluate({name: facts[name] for name in self.reads})
-        first = answers.index(True, 0, self._tier_count)
-        held = answers[self._tier_count :]
-        return self.tiers[first], tuple(row for row, holds in zip(self.conditions, held, strict=True) if holds)
+        answers = self._expression.evaluate({"f": self._pick(facts)})
+        tier, held = self.tiers[answers.index(True)], answers[self._tier_count :]
+        if True not in held:
+            return tier, ()
+        return tier, tuple(row for row, holds in zip(self.conditions, held, strict=True) if holds)

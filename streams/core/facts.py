@@ -1,0 +1,339 @@
+"""What a policy may look at: every fact by name, with its type, its default and what it means.
+
+Law of this module: a fact is always there and always of its type, since zen raises on a missing one; what is not known
+has the default, chosen so that it speaks neither for nor against anybody. `facts_from` starts from a copy of all
+defaults and writes only what differs: most leads have no complaint, no request and no renewal.
+
+Next: streams/core/policy.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from streams.core.approvals import find_approval, growth_of
+from streams.core.context import Context, RosterEntry
+from streams.core.events import ActivitySignal, Event, OutreachRequest, SentimentSignal, Tick
+from streams.core.lawful import is_lawful
+from streams.core.moment import FactValue, Moment, Score
+from streams.core.policy import COMPETITOR, FREE_MAIL, STUDENT, CompiledPolicy
+from streams.core.reading.verdict import Reading, ReplyClass
+from streams.core.sampling import sampled
+from streams.core.scoring import decayed
+from streams.core.state import NEVER, Known, LeadState, Signals
+
+DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+FAR = 9999.0  # days: never, or not known
+BREACHED = frozenset({"breached", "escalated_150", "escalated_200"})
+COMPLAINTS = frozenset({"complaint"})
+OBJECTIONS = frozenset({"objection", "erasure_requested"})
+
+
+class Fact(NamedTuple):
+    """One fact that expressions may use."""
+
+    name: str
+    type: Literal["number", "text", "flag"]
+    default: str | float | bool
+    unit: str  # unit and range; for text the values
+    doc: str
+
+
+def _number(name: str, default: float, unit: str, doc: str) -> Fact:
+    return Fact(name, "number", default, unit, doc)
+
+
+def _text(name: str, unit: str, doc: str) -> Fact:
+    return Fact(name, "text", "", unit, doc)
+
+
+def _flag(name: str, doc: str, default: bool = False) -> Fact:
+    return Fact(name, "flag", default, "true, false", doc)
+
+
+_DAYS = "days, 9999: never"
+
+GROUPS: dict[str, tuple[Fact, ...]] = {
+    "The event that is decided": (
+        _text("event", "record name, or Tick", "what is decided, e.g. ScoreSignal; Tick when only time has passed"),
+        _number("event_sentiment", 0, "-1..1", "sentiment that this event carries, of the last negative_window_days"),
+        _text("reply_class", "class of the reply reader", "what this event says, if it is a reply"),
+        _flag("mentions_pricing", "a person's reply is about price, discount, contract, security review or RFP"),
+        _flag("mentions_referral", "a person's reply says that somebody else is the right person"),
+        _flag("is_complaint", "this event is a spam complaint, or a reply that complains or threatens with law"),
+        _flag("is_objection", "this event asks for a human, objects to profiling or asks for erasure"),
+    ),
+    "Who the lead is": (
+        _text("stage", "acquire, qualify, engage, convert, expand", "stage in the customer's life"),
+        _text("country", "ISO 3166-1 alpha-2", "country, empty when unknown"),
+        _text("language", "BCP 47", "language, empty when unknown"),
+        _text("title", "free text", "job title, as stated"),
+        _text("department", "free text", "department, as stated"),
+        _flag("vip", "declared VIP"),
+        _flag("target_account", "the account is on the target list"),
+        _number("amount_hint", 0, "policy currency, 0..1e12", "expected amount"),
+        _number("missing_fields", 0, "0..4", "how many of verified email, company, country, consent are not recorded"),
+        _text("missing", "names", "which ones"),
+        _text("consent_basis", "consent, legitimate_interest, contract, none", "recorded basis, empty when none is"),
+        _flag("is_role_mailbox", "the address is one of role_mailboxes, e.g. info@"),
+        _flag("is_free_mail", "the address is at one of free_mail_domains"),
+        _flag("is_competitor", "the address is at one of competitor_domains"),
+        _flag("is_student", "the address is at one of student_domains"),
+        _flag("is_duplicate", "a source says that this is probably another lead"),
+        _flag("is_sensitive_segment", "one of the declared segments is in sensitive_segments"),
+        _number("days_since_dispute", FAR, _DAYS, "since sources last disagreed on a field that is still in dispute"),
+        _text("disputed", "names", "fields that sources disagree on"),
+        _flag("owner_unavailable", "the profile names an owner who is not on the roster, not active or away today"),
+        _number("days_to_renewal", FAR, "whole days, below 0: past", "until the contract renews"),
+    ),
+    "Score and axes": (
+        _number("score", 0, "0..100", "rule score, see streams/core/scoring.py"),
+        _number("confidence", 0, "0..1", "trust in the score"),
+        _number("interval", 1, "0..1", "width of the score's interval, as a share of the scale"),
+        _number("evidence", 0, "count", "scoring events seen"),
+        _number("boundary_distance", 100, "points", "from the score to the nearest of sampling.boundaries"),
+        _flag("has_fit", "a fit score is known"),
+        _number("fit", 50, "0..100", "fit of person and company; the neutral 50 when unknown"),
+        _number("engagement", 0, "0..100", "engagement, decayed with its half-life"),
+        _number("intent", 0, "0..100", "buying intent: the person's or the account's, whichever is higher"),
+        _number("days_since_intent", FAR, _DAYS, "since the intent that `intent` shows was measured"),
+        _number("sentiment", 0, "-1..1", "sentiment as last measured"),
+        _number("days_since_sentiment", FAR, _DAYS, "since then"),
+        _number("negatives", 0, "0..4", "negative sentiments within negative_window_days"),
+        _number("model_tiers_apart", 0, "tiers", "between the model's answer and the rules'; 0 without a model"),
+    ),
+    "Trust": (
+        _number("score_jump", 0, "points, 0..100", "largest move within jump_hours on fewer than jump_events"),
+        _number("events_in_minute", 0, "count", "events of the lead in this event's minute"),
+        _flag("audit_sampled", "the lead is in the blind audit sample (sampling.audit_share)"),
+    ),
+    "Service": (
+        _number("open_opportunities", 0, "count", "opportunities that are open"),
+        _number("severe_tickets", 0, "count", "severe tickets that are open"),
+        _number("nps", 10, "0..10", "net promoter answer as last given; 10 when never asked"),
+        _number("csat", 5, "1..5", "satisfaction as last given; 5 when never asked"),
+    ),
+    "History": (
+        _number("minutes_since_arrival", 0, "whole minutes", "since the first event of the lead"),
+        _number("days_since_reaction", FAR, _DAYS, "since the last open, click, form, reply or meeting"),
+        _number("days_since_human_touch", FAR, _DAYS, "since a person last called, met or chatted"),
+        _number("days_since_complaint", FAR, _DAYS, "since the lead complained"),
+        _number("days_since_colleague_complaint", FAR, _DAYS, "since another person of the account complained"),
+        _number("days_since_objection", FAR, _DAYS, "since the lead objected or asked for a human"),
+        _number("days_since_rejection", FAR, _DAYS, "since a person rejected the lead"),
+        _text("rejected_by", "rep_id", "who rejected the lead"),
+        _text("rejection_code", "reject code", "why"),
+        _text("previous_tier", "tier id", "the policy's answer at the last look; empty at the first"),
+        _flag("sla_breached", "an open case of the lead has missed its deadline"),
+        _number("open_cases", 0, "count", "open cases of the lead"),
+    ),
+    "Outreach request that is decided": (
+        _flag("is_request", "this event asks whether an outreach step may go out; the facts below are about it"),
+        _flag("is_marketing_request", "it is marketing, not transactional"),
+        _text("request_channel", "channel", "on which channel"),
+        _number("request_audience", 0, "persons", "how many persons the action reaches"),
+        _flag("request_approved", "this content is approved for this segment (audience growth aside)", True),
+        _text("request_approved_for", "condition ids", "conditions that the approval names, e.g. N11 N14"),
+        _number("request_segment_growth", 0, "share, -1..", "audience growth since the approval, 0.2 is 20 %"),
+        _flag("request_lawful", "a recorded basis allows marketing in the country on the channel", True),
+    ),
+}  # fmt: skip
+FACTS: tuple[Fact, ...] = tuple(fact for group in GROUPS.values() for fact in group)
+FACT: dict[str, Fact] = {fact.name: fact for fact in FACTS}
+DEFAULTS: dict[str, FactValue] = {fact.name: fact.default for fact in FACTS}
+
+Facts = dict[str, FactValue]
+
+
+def facts_from(
+    state: LeadState, moment: Moment, event: Event | Tick, reading: Reading | None, score: Score, context: Context
+) -> dict[str, FactValue]:
+    """Every fact of the lead at `moment`, after `event` was folded into `state`."""
+    facts, now, policy = DEFAULTS.copy(), moment.now, context.policy
+    facts["event"] = type(event).__name__
+    facts["audit_sampled"] = sampled(moment.lead_id, policy.version, policy.sampling.audit_share)
+    facts["minutes_since_arrival"] = (now - state.first_seen_at) // MINUTE_MS if state.first_seen_at else 0
+    facts["previous_tier"] = state.routing.computed_tier
+    _score(facts, state.signals, score, now, policy)
+    _profile(facts, state.known, now, context)
+    _history(facts, state.signals, now)
+    _event(facts, state, event, reading, now, context)
+    if state.signals.marks:
+        _jump(facts, state.signals, score.score, now, policy)
+    if state.cases:
+        facts["open_cases"] = len(state.cases)
+        facts["sla_breached"] = any(case.sla_state in BREACHED for case in state.cases)
+    return facts
+
+
+def _score(facts: Facts, signals: Signals, score: Score, now: int, policy: CompiledPolicy) -> None:
+    facts["score"] = points = score.score
+    facts["confidence"] = score.confidence
+    facts["interval"] = round((score.high - score.low) / 100, 4)
+    facts["evidence"] = signals.evidence
+    facts["boundary_distance"] = min([abs(points - boundary) for boundary in policy.sampling.boundaries], default=100.0)
+    if signals.fit is not None:
+        facts["has_fit"], facts["fit"] = True, signals.fit.value
+    if signals.engagement is not None:
+        facts["engagement"] = decayed(signals.engagement, now, policy.score)
+    intent, account = signals.intent, signals.account_intent
+    if account is not None and (intent is None or account.value > intent.value):
+        intent = account
+    if intent is not None:
+        facts["intent"], facts["days_since_intent"] = intent.value, (now - intent.at) / DAY_MS
+    sentiment = signals.sentiment
+    if sentiment is not None:
+        facts["sentiment"], facts["days_since_sentiment"] = sentiment.value, (now - sentiment.at) / DAY_MS
+    if signals.negatives:
+        since = now - policy.values["negative_window_days"] * DAY_MS
+        facts["negatives"] = sum(at >= since for at, _ in signals.negatives)
+
+
+def _profile(facts: Facts, known: Known, now: int, context: Context) -> None:
+    facts["stage"], facts["language"] = known.stage, known.language
+    facts["title"], facts["department"] = known.title, known.department
+    facts["vip"], facts["target_account"], facts["amount_hint"] = known.vip, known.target_account, known.amount_hint
+    facts["is_role_mailbox"], facts["is_duplicate"] = known.role_mailbox, known.duplicate_of != ""
+    if known.country is not None:
+        facts["country"] = known.country.value
+    if known.consent is not None:
+        facts["consent_basis"] = known.consent.basis
+    if not (known.email_verified and known.company and known.country and known.consent):
+        missing = _missing(known)
+        facts["missing_fields"], facts["missing"] = len(missing), ", ".join(missing)
+    if known.email_domain:
+        kinds = domain_kinds(known.email_domain, context.policy.domains)
+        if kinds:
+            facts["is_free_mail"] = bool(kinds & FREE_MAIL)
+            facts["is_competitor"] = bool(kinds & COMPETITOR)
+            facts["is_student"] = bool(kinds & STUDENT)
+    if known.segments:
+        sensitive = context.policy.values["sensitive_segments"]
+        facts["is_sensitive_segment"] = any(segment in sensitive for segment in known.segments)
+    if known.disputed:
+        facts["disputed"] = ", ".join(known.disputed)
+        facts["days_since_dispute"] = (now - known.disputed_at) / DAY_MS
+    if known.owner is not None and context.roster:
+        facts["owner_unavailable"] = not _is_there(context.reps.get(known.owner.value), now)
+    if known.renewal_on is not None:
+        facts["days_to_renewal"] = known.renewal_on - now // DAY_MS
+
+
+def _missing(known: Known) -> list[str]:
+    has = {
+        "verified email": known.email_verified,
+        "company": known.company,
+        "country": known.country,
+        "consent": known.consent,
+    }
+    return [name for name, value in has.items() if not value]
+
+
+def _is_there(rep: RosterEntry | None, now: int) -> bool:
+    """Whether the rep is on the roster, active and not away on this day (UTC)."""
+    if rep is None or not rep.active:
+        return False
+    today = now // DAY_MS
+    return not any(absence.first_on <= today <= absence.last_on for absence in rep.away)
+
+
+def domain_kinds(domain: str, domains: Mapping[str, int]) -> int:
+    """The bits of a mail domain, by its own name or by any of its endings: a.b.ac.uk is found under ac.uk."""
+    kinds = domains.get(domain, 0)
+    dot = domain.find(".")
+    while dot >= 0:
+        domain = domain[dot + 1 :]
+        kinds |= domains.get(domain, 0)
+        dot = domain.find(".")
+    return kinds
+
+
+def _history(facts: Facts, signals: Signals, now: int) -> None:
+    if signals.reaction_at:
+        facts["days_since_reaction"] = (now - signals.reaction_at) / DAY_MS
+    if signals.human_touch_at:
+        facts["days_since_human_touch"] = (now - signals.human_touch_at) / DAY_MS
+    if signals.complaint_at:
+        facts["days_since_complaint"] = (now - signals.complaint_at) / DAY_MS
+    if signals.colleague_complained_at:
+        facts["days_since_colleague_complaint"] = (now - signals.colleague_complained_at) / DAY_MS
+    if signals.objection_at:
+        facts["days_since_objection"] = (now - signals.objection_at) / DAY_MS
+    rejection = signals.rejection
+    if rejection is not None:
+        facts["days_since_rejection"] = (now - rejection.at) / DAY_MS
+        facts["rejected_by"], facts["rejection_code"] = rejection.actor, rejection.code
+    facts["open_opportunities"], facts["severe_tickets"] = signals.opportunities, signals.severe_tickets
+    if signals.nps is not None:
+        facts["nps"] = signals.nps.value
+    if signals.csat is not None:
+        facts["csat"] = signals.csat.value
+
+
+def _event(
+    facts: Facts, state: LeadState, event: Event | Tick, reading: Reading | None, now: int, context: Context
+) -> None:
+    if isinstance(event, Tick):
+        return
+    if event.occurred_at // MINUTE_MS == state.signals.minute:
+        facts["events_in_minute"] = state.signals.in_minute
+    if reading is not None:
+        facts["reply_class"] = reading.reply_class.value
+        if not reading.is_automatic:
+            _reply(facts, reading)
+            _feeling(facts, reading.sentiment, event, now, context)
+    elif type(event) is ActivitySignal:
+        facts["is_complaint"], facts["is_objection"] = event.kind in COMPLAINTS, event.kind in OBJECTIONS
+    elif type(event) is SentimentSignal:
+        _feeling(facts, event.value, event, now, context)
+    elif type(event) is OutreachRequest:
+        _request(facts, state.known, event, now, context)
+
+
+def _reply(facts: Facts, reading: Reading) -> None:
+    classes = (reading.reply_class, *reading.also_classes)
+    facts["is_complaint"] = reading.legal_threat or ReplyClass.COMPLAINT in classes
+    facts["is_objection"] = reading.objection
+    facts["mentions_pricing"] = ReplyClass.PRICING in classes
+    facts["mentions_referral"] = ReplyClass.REFERRAL in classes or ReplyClass.WRONG_PERSON in classes
+
+
+def _feeling(facts: Facts, value: float, event: Event, now: int, context: Context) -> None:
+    if event.occurred_at >= now - context.policy.values["negative_window_days"] * DAY_MS:
+        facts["event_sentiment"] = value
+
+
+def _request(facts: Facts, known: Known, request: OutreachRequest, now: int, context: Context) -> None:
+    approval = find_approval(request, context, now)
+    country = known.country.value if known.country else ""
+    facts["is_request"], facts["is_marketing_request"] = True, request.purpose == "marketing"
+    facts["request_channel"], facts["request_audience"] = request.channel, request.audience_size
+    facts["request_approved"] = approval is not None
+    facts["request_lawful"] = is_lawful(country, request.channel, known.consent, now, context.policy.gate)
+    if approval is not None:
+        facts["request_approved_for"] = " ".join(approval.conditions)
+        facts["request_segment_growth"] = growth_of(request, approval)
+
+
+def _jump(facts: Facts, signals: Signals, score: float, now: int, policy: CompiledPolicy) -> None:
+    """The largest move since a mark that is recent and has few events after it."""
+    since = now - policy.values["jump_hours"] * 3_600_000
+    few = signals.events - policy.values["jump_events"]
+    moves = [abs(score - mark.score) for mark in signals.marks if mark.at >= since and mark.events > few]
+    if moves:
+        facts["score_jump"] = max(moves)
+
+
+def next_look_at(state: LeadState, now: int, context: Context) -> int:
+    """When time alone could make a condition hold: the lead has settled, the renewal is near. 0: never."""
+    policy, times = context.policy, []
+    settled_at = state.first_seen_at + policy.settling_ms
+    if policy.settling_ms and now < settled_at:
+        times.append(settled_at)
+    if policy.renewal_days and state.known.renewal_on is not None:
+        near_at = (state.known.renewal_on - policy.renewal_days) * DAY_MS
+        if now < near_at:
+            times.append(near_at)
+    return min(times, default=NEVER)
