@@ -159,7 +159,7 @@ def _versions(decision: RecordDecision) -> RenderableType:
 def _pairs(rows: Iterable[tuple[str, str]]) -> Table:
     table = _table()
     for name, value in rows:
-        table.add_row(Text(name, style="dim"), Text(value))
+        table.add_row(Text(name, style="dim"), Text(value, overflow="fold"))
     return table
 
 
