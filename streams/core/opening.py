@@ -144,10 +144,11 @@ def _add_row(desk: Desk, case: OpenCase, row: ConditionRow, for_request: bool, i
         decline(desk.state, rejection.actor)
         chosen = choose_owner(desk.state, case.queue, desk.moment.now, desk.context, lead_id=desk.moment.lead_id)
         case.owner = chosen.owner
-    sla = desk.context.policy.slas.get(row.sla)
-    while sla is not None:
-        _add_clock(desk, case, sla, for_request)
-        sla = desk.context.policy.slas.get(sla.also) if sla.also else None
+    slas = desk.context.policy.slas
+    first = slas.get(row.sla)
+    for sla in (first, slas.get(first.also or "") if first else None):
+        if sla is not None:
+            _add_clock(desk, case, sla, for_request)
 
 
 def _add_clock(desk: Desk, case: OpenCase, row: SlaRow, for_request: bool) -> None:

@@ -11,7 +11,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from streams.core.casefile import NEVER, CaseApproval, OpenCase, WaitingRequest, add_reason, show
-from streams.core.casework import CaseEffect, Desk, answer, changed, close, deny, pass_time, raise_case, ruling_on
+from streams.core.casework import (
+    CaseEffect,
+    Desk,
+    answer,
+    changed,
+    close,
+    deny,
+    pass_time,
+    raise_case,
+    ruling_on,
+    run_clocks,
+)
 from streams.core.context import Context
 from streams.core.effects import CaseEnd, Reason, UpdateCase
 from streams.core.events import CaseReview
@@ -60,7 +71,7 @@ def _claim(desk: Desk, case: OpenCase, review: CaseReview) -> list[CaseEffect] |
     if case.claimed_by is not None and not (case.claimed_by == review.actor and case.status == "info_requested"):
         return Refused(f"held by {case.claimed_by}")
     _take(desk, case, review.actor)
-    return changed(desk, case, f"claimed by {review.actor}")
+    return _moved(desk, case, f"claimed by {review.actor}")
 
 
 def _release(desk: Desk, case: OpenCase, review: CaseReview) -> list[CaseEffect] | Refused:
@@ -70,7 +81,7 @@ def _release(desk: Desk, case: OpenCase, review: CaseReview) -> list[CaseEffect]
     if refused:
         return refused
     _put_back(desk, case)
-    return changed(desk, case, f"released by {review.actor}")
+    return _moved(desk, case, f"released by {review.actor}")
 
 
 def _request_info(desk: Desk, case: OpenCase, review: CaseReview) -> list[CaseEffect] | Refused:
@@ -79,7 +90,7 @@ def _request_info(desk: Desk, case: OpenCase, review: CaseReview) -> list[CaseEf
         return refused
     _take(desk, case, review.actor)
     case.status, case.asked_at = "info_requested", review.occurred_at
-    return changed(desk, case, f"{review.actor} asked the lead for information")
+    return _moved(desk, case, f"{review.actor} asked the lead for information")
 
 
 def _escalate(desk: Desk, case: OpenCase, review: CaseReview) -> list[CaseEffect] | Refused:
@@ -88,7 +99,7 @@ def _escalate(desk: Desk, case: OpenCase, review: CaseReview) -> list[CaseEffect
         return refused
     change = raise_case(desk, case, (review.actor, case.claimed_by or ""))
     _put_back(desk, case)
-    return changed(desk, case, f"escalated by {review.actor}{change}")
+    return _moved(desk, case, f"escalated by {review.actor}{change}")
 
 
 def _approve(desk: Desk, case: OpenCase, review: CaseReview) -> list[CaseEffect] | Refused:
@@ -133,6 +144,11 @@ ACTIONS: dict[str, Act] = {
     "reject": _reject,
     "override": _override,
 }
+
+
+def _moved(desk: Desk, case: OpenCase, change: str) -> list[CaseEffect]:
+    """The case after an action that leaves it open; its clock may stand still or run on because of it."""
+    return changed(desk, case, "; ".join((change, *run_clocks(desk, case))))
 
 
 def _held_by_other(desk: Desk, case: OpenCase, review: CaseReview, may_take: bool = False) -> Refused | None:

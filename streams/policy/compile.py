@@ -153,6 +153,7 @@ def _sla(name: str, sla: Sla, document: Document) -> core.SlaRow:
         warn_shares=defaults.warn_at if sla.warn_at is None else sla.warn_at,
         escalate_shares=defaults.escalate_at if sla.escalate_at is None else sla.escalate_at,
         on_timeout=sla.on_timeout,
+        also=sla.also,
     )
 
 

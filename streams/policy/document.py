@@ -90,6 +90,7 @@ class Condition(Part):
     pulse: bool = False
     sheds: bool = True
     other_rep: bool = False
+    blocks: bool = True
 
 
 class ScoreTerm(Part):
@@ -153,6 +154,7 @@ class Sla(Part):
     warn_at: tuple[float, ...] | None = None
     escalate_at: tuple[float, ...] | None = None
     on_timeout: Literal["escalate", "deny"] = "escalate"
+    also: Name | None = None
 
 
 class SlaDefaults(Part):

@@ -57,6 +57,9 @@ def _targets(document: Document) -> Found:
                 yield (part, at, "queue"), "a queue of `queues`", row.queue, _one_of(document.queues)
             if row.sla is not None and row.sla not in document.slas:
                 yield (part, at, "sla"), "an SLA of `slas`", row.sla, _one_of(document.slas)
+    for name, sla in document.slas.items():
+        if sla.also is not None and (sla.also == name or sla.also not in document.slas):
+            yield ("slas", name, "also"), "another SLA of `slas`", sla.also, _one_of(document.slas)
 
 
 def _overflows(document: Document) -> Found:
