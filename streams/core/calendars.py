@@ -2,8 +2,8 @@
 
 Law of this module: instants are milliseconds UTC, days are days since 1970-01-01. Local hours come from zoneinfo, so a
 day may have 23 or 25 hours and an hour that a clock skips means the moment after the gap. "One business day" of a
-budget is one calendar day's working hours (start_hour to end_hour) of working time, not 24 hours; a hold of n business days
-ends at the same clock time on the nth working day after.
+budget is one calendar day's working hours (start_hour to end_hour) of working time, not 24 hours; a hold of n business
+days ends at the same clock time on the nth working day after.
 """
 
 from __future__ import annotations

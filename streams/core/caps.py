@@ -82,7 +82,7 @@ def _blocks(state: LeadState, request: OutreachRequest, at: int, zone: str, cont
     row = context.policy.caps
     found = [block for cap in row.caps if (block := _over(cap, state.touches, request, at))]
     on_channel = [touch.at for touch in state.touches if touch.channel == request.channel]
-    if on_channel and on_channel[-1] > at - row.gap_ms:
+    if row.gap_ms and on_channel and on_channel[-1] > at - row.gap_ms:
         reason = f"less than {_span(row.gap_ms)} since the last touch by {request.channel}"
         found.append(Deferral("channel_gap", on_channel[-1] + row.gap_ms, reason))
     quiet = context.calendars.quiet_end(at, zone, row.quiet_from_hour, row.quiet_to_hour)

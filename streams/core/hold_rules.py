@@ -2,7 +2,8 @@
 
 Law of this module: rank is the precedence (1 is strongest), numbers come from the policy's HoldRow, and `ends`
 depends on nothing but the entry and the place (calendars, zone and country of the lead). A row whose hold is
-not one entry of the ledger has no `ends`: streams/core/holds.py derives it (consent, soft bounces, fatigue), or the gate does (defer).
+not one entry of the ledger has no `ends`: streams/core/holds.py derives it (consent, soft bounces,
+fatigue), or the gate does (defer).
 """
 
 from __future__ import annotations
