@@ -1,0 +1,120 @@
+"""Cues: rows of phrases that speak for a class, and the scan that finds them in a text.
+
+Next: streams/core/reading/rows_stop.py, rows_answer.py, rows_automatic.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from streams.core.reading.verdict import Evidence, quoted
+from streams.core.reading.words import Phrase, Words, phrase
+
+
+class Cue(msgspec.Struct, frozen=True):
+    """One row: any of `phrases` speaks for `name`, unless the sentence also holds one of `unless`.
+
+    `positive`: a negation in the same clause before it takes its force away ("not interested").
+    """
+
+    name: str
+    language: str
+    confidence: float
+    phrases: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+    positive: bool = False
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A cue that holds, with the sentence that shows it."""
+
+    cue: Cue
+    sentence: int
+    quote: str
+
+    def evidence(self) -> Evidence:
+        return Evidence("text", f"{self.cue.name}.{self.cue.language}", self.quote)
+
+
+class _Rule(msgspec.Struct, frozen=True):
+    cue: Cue
+    unless: tuple[Phrase, ...]
+
+
+# Two words of reach are too few for "not in any way interested", the whole clause too many for "no time today, call me".
+NEGATION_REACH = 5
+_CLAUSE_ENDS = frozenset(
+    ". , ( ) but aber mais pero however jedoch ma maar mas yet though because weil since and und et y e en".split()
+)
+_NEGATIONS = frozenset(
+    """no not never neither nor none without hardly barely nobody nothing nicht kein keine keinen keinem keiner keinerlei nie
+    niemals ohne kaum nichts weder ne n pas jamais aucun aucune rien sans ni nunca ningun ninguna tampoco sin nada non mai
+    nessun nessuna senza niet geen nooit zonder nao nem nenhum nenhuma sem""".split()
+)  # fmt: skip
+_NOT_A_NEGATION = (" not only ", " no problem ", " no worries ", " not just ", " nicht nur ", " kein problem ", " no doubt ",
+                   " pas seulement ", " no solo ", " not a problem ", " no question ", " pas de souci ", " pas de probleme ",
+                   " no hay problema ", " sin problema ", " pas de soucis ", " sans probleme ", " keine frage ", " no issue ")  # fmt: skip
+
+
+class CueTable:
+    """Many rows, indexed by the words that their phrases need: a text tries few of them."""
+
+    def __init__(self, cues: Iterable[Cue]) -> None:
+        self.cues = tuple(cues)
+        self._by_key: dict[str, list[tuple[Phrase, _Rule]]] = {}
+        for cue in self.cues:
+            rule = _Rule(cue, tuple(map(phrase, cue.unless)))
+            for compiled in map(phrase, cue.phrases):
+                for key in compiled.keys:
+                    self._by_key.setdefault(key, []).append((compiled, rule))
+
+    def find(self, words: Words) -> tuple[Found, ...]:
+        """Every row that holds, in the order of the table, each once, with its first good sentence."""
+        best: dict[str, Found] = {}
+        for key in words.keys & self._by_key.keys():
+            for compiled, rule in self._by_key[key]:
+                found = _first(compiled, rule, words)
+                if found is not None:
+                    label = f"{rule.cue.name}.{rule.cue.language}.{rule.cue.confidence}"
+                    known = best.get(label)
+                    if known is None or found.sentence < known.sentence:
+                        best[label] = found
+        return tuple(sorted(best.values(), key=lambda f: (-f.cue.confidence, f.sentence, f.cue.name, f.cue.language)))
+
+
+def _first(compiled: Phrase, rule: _Rule, words: Words) -> Found | None:
+    line = words.line
+    for match in compiled.pattern.finditer(line):
+        start = line.rfind(" . ", 0, match.start() + 2) + 2
+        end = line.find(" .", match.end() - 1) + 1
+        if rule.cue.positive and _is_negated(line[max(start, 0) : match.start()], line[match.start() : match.end()]):
+            continue
+        if rule.unless and any(p.pattern.search(line, max(start - 1, 0), end + 1) for p in rule.unless):
+            continue
+        sentence = words.sentence(match.start())
+        return Found(rule.cue, sentence, quoted(_window(words.raw[sentence], match.start() - start, end - start)))
+    return None
+
+
+def _window(raw: str, offset: int, length: int) -> str:
+    """The part of a long sentence that shows the match."""
+    if len(raw) <= 160:
+        return raw
+    at = int(len(raw) * max(offset, 0) / max(length, 1))
+    begin = max(0, at - 60)
+    return raw[begin : begin + 150]
+
+
+def _is_negated(before: str, matched: str) -> bool:
+    text = f" {before}{matched} "
+    for harmless in _NOT_A_NEGATION:
+        if harmless in text:
+            before = f" {before} ".replace(harmless, " ")
+    reach: list[str] = []
+    for word in reversed(before.split()):
+        if word in _CLAUSE_ENDS or len(reach) == NEGATION_REACH:
+            break
+        reach.append(word)
+    return any(word in _NEGATIONS for word in reach)
