@@ -19,7 +19,7 @@ from streams.core.lawful import is_lawful
 from streams.core.moment import FactValue, Moment, Score
 from streams.core.policy import COMPETITOR, FREE_MAIL, STUDENT, CompiledPolicy
 from streams.core.reading.verdict import Reading, ReplyClass
-from streams.core.sampling import sampled
+from streams.core.sampling import drawn
 from streams.core.scoring import decayed
 from streams.core.state import NEVER, Known, LeadState, Signals
 
@@ -153,7 +153,7 @@ def facts_from(
     """Every fact of the lead at `moment`, after `event` was folded into `state`."""
     facts, now, policy = DEFAULTS.copy(), moment.now, context.policy
     facts["event"] = type(event).__name__
-    facts["audit_sampled"] = sampled(moment.lead_id, policy.version, policy.sampling.audit_share)
+    facts["audit_sampled"] = drawn(moment.lead_id, policy.audit_seed, policy.sampling.audit_share)
     facts["minutes_since_arrival"] = (now - state.first_seen_at) // MINUTE_MS if state.first_seen_at else 0
     facts["previous_tier"] = state.routing.computed_tier
     _score(facts, state.signals, score, now, policy)
@@ -169,11 +169,16 @@ def facts_from(
 
 
 def _score(facts: Facts, signals: Signals, score: Score, now: int, policy: CompiledPolicy) -> None:
-    facts["score"] = points = score.score
+    points, nearest = score.score, 100.0
+    facts["score"] = points
     facts["confidence"] = score.confidence
-    facts["interval"] = round((score.high - score.low) / 100, 4)
+    facts["interval"] = score.width
     facts["evidence"] = signals.evidence
-    facts["boundary_distance"] = min([abs(points - boundary) for boundary in policy.sampling.boundaries], default=100.0)
+    for boundary in policy.sampling.boundaries:
+        distance = abs(points - boundary)
+        if distance < nearest:
+            nearest = distance
+    facts["boundary_distance"] = nearest
     if signals.fit is not None:
         facts["has_fit"], facts["fit"] = True, signals.fit.value
     if signals.engagement is not None:

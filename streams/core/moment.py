@@ -34,6 +34,7 @@ class Score(NamedTuple):
     high: float
     confidence: float  # 0..1
     contributions: tuple[Contribution, ...]  # largest effect first
+    width: float = 1.0  # of the interval, as a share of the scale
 
 
 class ActiveHold(NamedTuple):

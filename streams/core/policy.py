@@ -15,6 +15,8 @@ from typing import Any, Literal
 import msgspec
 import zen
 
+from streams.core.sampling import seed_of
+
 ConditionEffect = Literal["human", "stop", "review", "deny"]
 
 
@@ -171,7 +173,7 @@ class CompiledPolicy:
     """
 
     __slots__ = (
-        "_expression", "_pick", "_tier_count", "calendar", "caps", "conditions", "domains", "expression", "gate",
+        "_expression", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression", "gate",
         "holds", "queues", "reads", "renewal_days", "sampling", "score", "settling_ms", "sha256", "slas", "tiers",
         "values", "version",
     )  # fmt: skip
@@ -207,6 +209,7 @@ class CompiledPolicy:
         self.expression = expression
         self.settling_ms = int(values["settling_minutes"] * 60_000) if "minutes_since_arrival" in reads else 0
         self.renewal_days = int(values["renewal_days"]) if "days_to_renewal" in reads else 0
+        self.audit_seed = seed_of(f"audit\0{version}")
         self._tier_count = len(tiers)
         self._pick = itemgetter(*reads, reads[0])  # one more than is read: with a single name it would give no tuple
         self._expression = zen.compile_expression(expression)

@@ -10,7 +10,15 @@ RANGE = 1 << 32
 
 def sampled(lead_id: str, salt: str, share: float) -> bool:
     """Whether the lead belongs to a sample of `share` (0..1). Another salt is another, independent sample."""
-    mixed = crc32(f"{salt}\0{lead_id}".encode("utf-8", "surrogatepass"))
-    mixed = ((mixed ^ (mixed >> 15)) * SPREAD) & 0xFFFFFFFF
-    mixed = ((mixed ^ (mixed >> 13)) * SPREAD) & 0xFFFFFFFF
-    return (mixed ^ (mixed >> 16)) < share * RANGE
+    return drawn(lead_id, seed_of(salt), share)
+
+
+def seed_of(salt: str) -> int:
+    """What `drawn` needs of a salt."""
+    return crc32(salt.encode())
+
+
+def drawn(lead_id: str, seed: int, share: float) -> bool:
+    """`sampled`, for a salt that is asked for often."""
+    mixed = crc32(lead_id.encode(errors="surrogatepass"), seed)
+    return (mixed ^ mixed >> 15) * SPREAD % RANGE < share * RANGE

@@ -21,6 +21,7 @@ from streams.core.state import LeadState, Measure
 
 DAY_MS = 86_400_000
 STEPS = 64  # parts of a point
+FINE = 10_000  # width and confidence have four decimals
 
 
 def score_lead(state: LeadState, now: int, context: Context) -> Score:
@@ -43,9 +44,10 @@ def score_lead(state: LeadState, now: int, context: Context) -> Score:
         parts.sort()
         trust /= len(parts)
         half = row.evidence_for_half_width
-        width = round(width * half / (half + signals.evidence * trust), 4)
+        width = round(width * half / (half + signals.evidence * trust) * FINE) / FINE
     low = min(max(score - 50 * width, 0.0), 100 - 100 * width)
-    return Score(score, low, low + 100 * width, round(trust * (1 - width), 4), tuple([part[2] for part in parts]))
+    confidence = round(trust * (1 - width) * FINE) / FINE
+    return Score(score, low, low + 100 * width, confidence, tuple([part[2] for part in parts]), width)
 
 
 def decayed(measure: Measure, now: int, row: ScoreRow) -> float:
