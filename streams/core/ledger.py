@@ -33,7 +33,7 @@ class HoldEntry(msgspec.Struct, array_like=True, gc=False):
 
 
 class Ledger(msgspec.Struct, array_like=True, gc=False):
-    """Part of a lead's state. Entries are sorted, so that equal ledgers are equal bytes."""
+    """Part of a lead's state. Entries and lifts are sorted, so that equal ledgers are equal bytes."""
 
     entries: list[HoldEntry] = []
     lifted: dict[str, int] = {}  # kind -> latest lift by a person; EVERYTHING for one that named none
@@ -82,7 +82,8 @@ def close_thread(ledger: Ledger, rule: str, ref: str, at: int) -> None:
 
 def lift(ledger: Ledger, kind: str, at: int) -> None:
     """Remember that a person lifted holds of a kind at `at`; the caller drops what that takes away."""
-    ledger.lifted[kind] = max(ledger.lifted.get(kind, 0), at)
+    latest = max(ledger.lifted.get(kind, 0), at)
+    ledger.lifted = dict(sorted({**ledger.lifted, kind: latest}.items()))
 
 
 def _covers(one: HoldEntry, other: HoldEntry) -> bool:
