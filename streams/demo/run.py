@@ -1,0 +1,217 @@
+"""The demo: an embedded Kafka, one worker, simulated platforms and people, and what came of it.
+
+Law of this module: one thread decides what happens when; what it knows of the pipeline it reads from topics.
+"""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streams import shipped, topics
+from streams.core.effects import UpdateCase
+from streams.core.events import Event
+from streams.demo.outputs import Outputs, Seen
+from streams.demo.reps import Reps
+from streams.demo.simulator import SPAN_MS, TOPIC_OF, Message, traffic
+from streams.demo.stage import REPS, control_records, demo_policy
+from streams.demo.summary import Account, Tally, summary
+from streams.demo.view import Screen, Snapshot
+from streams.demo.worker import WorkerProcess
+from streams.kafka import admin
+from streams.kafka.codec import event_headers, wire_for
+from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.sender import Sender
+from streams.settings import Settings, load_settings
+
+MOST_LEADS = 1_350  # a few hundred accounts of three to six
+EVENTS_PER_LEAD = 20  # at least; a short demo has fewer leads
+STEP_SECONDS = 0.002
+DRAIN_SECONDS = 20.0  # without any progress
+SETTLE_SECONDS = 0.5
+LINGER_MS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the demo runs."""
+
+    seconds: float
+    rate: float
+    seed: int
+    data_dir: Path | None = None
+    keep: bool = False
+
+
+Report = Callable[[dict[str, Any], Tally], None]
+
+
+def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]:
+    """Run it, report, and return the summary. Ctrl-C ends it early, with a summary."""
+    with ExitStack() as stack:
+        folder = options.data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leadlane-demo-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        stop = stack.enter_context(interrupted())
+        screen.say("starting Kafka ...")
+        kafka = EmbeddedBroker(data_dir=folder / "kafka", log_file=folder / "broker.log")
+        broker = stack.enter_context(kafka)
+        settings = load_settings(brokers=broker.bootstrap)
+        stage = Demo(options, settings, screen, stop)
+        stage.set_up()
+        screen.say(f"Kafka is up at {broker.bootstrap}; starting a worker ({folder / 'worker.log'}) ...")
+        with WorkerProcess(broker.bootstrap, settings.lanes, folder / "worker.log") as worker:
+            with screen:
+                result = stage.play(worker)
+            report(result, stage.tally)
+            if options.keep and not stop.is_set():
+                screen.say(f"kept running. In another shell: export LEADLANE_BROKERS={broker.bootstrap}")
+                screen.say("Ctrl-C ends Kafka and the worker.")
+                stop.wait()
+        return result
+
+
+class Demo:
+    """One run on a broker that is up."""
+
+    def __init__(self, options: Options, settings: Settings, screen: Screen, stop: threading.Event) -> None:
+        self.tally = Tally()
+        self._options, self._settings, self._screen, self._stop = options, settings, screen, stop
+        self._wire = wire_for(settings)
+        self._began_ms = int(time.time() * 1000)
+        self._run = f"d{self._began_ms:x}"
+        self._policy = demo_policy(shipped.default_policy().read_text("utf-8"))
+        self._reps = Reps(options.seed, {rep: queues for rep, queues, _ in REPS}, self._run)
+        self._sender: Sender
+        self._outputs: Outputs
+        self._duplicates = 0
+        self._signals = 0
+
+    def set_up(self) -> None:
+        """Topics, policy, roster, approvals."""
+        admin.apply(self._settings)
+        self._sender = Sender(self._settings, linger_ms=LINGER_MS)
+        for topic, key, record in control_records(self._policy, self._began_ms):
+            self._sender.send(topic, key.encode(), self._wire.encode(record))
+        self._sender.flush()
+        self._sender = Sender(self._settings, linger_ms=LINGER_MS)
+        self._outputs = Outputs(self._settings)
+
+    def play(self, worker: WorkerProcess) -> dict[str, Any]:
+        """Send, watch, drain, count."""
+        self._outputs.start()
+        try:
+            began = time.monotonic()
+            self._send_all(began, worker)
+            sending = time.monotonic() - began
+            self._sender.flush()
+            self._drain(worker)
+            outcomes = worker.outcomes()
+        finally:
+            self._outputs.stop()
+        account = Account(
+            produced=self._sender.delivered,
+            decided=self.tally.decided,
+            no_consequence=outcomes["quiet"] + outcomes["no_consequence"],
+            duplicates=outcomes["duplicate"],
+            dead_letters=self.tally.letters.total(),
+            journaled=self.tally.journaled,
+        )
+        return summary(self.tally, account, sending, self._signals, self._duplicates)
+
+    def _send_all(self, began: float, worker: WorkerProcess) -> None:
+        options = self._options
+        events = int(options.rate * options.seconds)
+        leads = max(1, min(MOST_LEADS, events // EVENTS_PER_LEAD))
+        start_at = int(time.time() * 1000) + int(options.seconds * 1000) - SPAN_MS
+        messages = traffic(options.seed, events, leads, start_at=start_at, run=self._run)
+        while not self._stop.is_set():
+            elapsed = time.monotonic() - began
+            due = min(events, int(elapsed * options.rate)) - self._signals
+            for _ in range(due):
+                self._send(next(messages))
+            self._turn(elapsed)
+            worker.must_run()
+            if self._signals >= events and elapsed >= options.seconds:
+                return
+            time.sleep(STEP_SECONDS)
+
+    def _drain(self, worker: WorkerProcess) -> None:
+        """Wait until the journal has all that was sent, or nothing moves any more."""
+        moved_at, before = time.monotonic(), -1
+        while time.monotonic() - moved_at < DRAIN_SECONDS and self.tally.journaled < self._sender.delivered:
+            worker.must_run()
+            self._take_in()
+            if self.tally.journaled != before:
+                moved_at, before = time.monotonic(), self.tally.journaled
+            time.sleep(STEP_SECONDS)
+        settled = time.monotonic() + SETTLE_SECONDS  # other partitions of the last transactions
+        while time.monotonic() < settled:
+            self._take_in()
+            time.sleep(STEP_SECONDS)
+
+    def _turn(self, elapsed: float) -> None:
+        """Take outputs in, let people act, show."""
+        now = int(time.time() * 1000)
+        self._take_in()
+        for event in self._reps.due(now):
+            self._write(TOPIC_OF[type(event).__name__], event.lead_id.encode(), event)
+        self._sender.poll()
+        tally, options = self.tally, self._options
+        rate = self._signals / elapsed if elapsed else 0.0
+        version = self._policy.partition("\n")[0]
+        self._screen.show(Snapshot(elapsed, options.seconds, self._signals, rate, tally, now, version))
+
+    def _take_in(self) -> None:
+        for seen in self._outputs.take():
+            record = None if seen.value is None else self._wire.decode_any(seen.topic, seen.value)
+            if seen.topic == topics.CASES_OPEN.name:
+                self._tell_reps(record, seen)
+            elif record is not None:
+                self.tally.see(record, seen.at)
+
+    def _tell_reps(self, record: object, seen: Seen) -> None:
+        if isinstance(record, UpdateCase):
+            self._reps.see(record, int(seen.at * 1000))
+
+    def _send(self, message: Message) -> None:
+        self._signals += 1
+        self._duplicates += message.kind == "duplicate"
+        self._write(message.topic, message.key, message.value)
+
+    def _write(self, topic: str, key: bytes | None, value: Event | bytes | None) -> None:
+        latency = self.tally.latency
+        encoded = self._wire.encode(value) if isinstance(value, Event) else value
+        headers = event_headers(value) if isinstance(value, Event) else ()
+        sent_at = time.time()
+
+        def delivered(topic: str, partition: int, offset: int) -> None:
+            latency.sent((topic, partition, offset), sent_at)
+
+        self._sender.send(topic, key, encoded, headers, delivered)
+
+
+@contextmanager
+def interrupted() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C (or SIGTERM) sets; the second interrupts for good."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, _frame: object) -> None:
+        if stop.is_set():
+            signal.default_int_handler(number, None)
+        stop.set()
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

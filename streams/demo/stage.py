@@ -1,0 +1,87 @@
+"""What stands on the control topics before the demo begins: a policy in time lapse, reps, approvals.
+
+Law of this module: the demo's policy is the shipped one in all but its clocks, and its version says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import yaml
+
+from streams.core.context import Approval, ControlRecord, Policy, RosterEntry
+from streams.demo.happenings import APPROVED, APPROVED_AUDIENCE
+
+TIME_LAPSE = 60  # an SLA of a minute runs out in a second
+ACTOR = "demo"
+WORKDAY_SECONDS = 8 * 3600
+UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "business day": WORKDAY_SECONDS}
+ACTIVE = "active"  # key of the pointer in control.policies
+
+# rep: their queues and how much they take on
+REPS: tuple[tuple[str, tuple[str, ...], float], ...] = (
+    ("ana", ("vip", "sales"), 1.0),
+    ("ben", ("vip", "sales"), 1.0),
+    ("chen", ("sales", "exceptions"), 1.5),
+    ("dana", ("sales", "exceptions"), 1.0),
+    ("emre", ("sales", "exceptions"), 1.0),
+    ("fay", ("sales", "success"), 1.0),
+    ("gil", ("success", "overflow"), 1.0),
+    ("hana", ("compliance",), 1.0),
+    ("ilse", ("compliance", "overflow"), 1.0),
+)
+
+
+def demo_policy(shipped: str) -> str:
+    """The shipped policy with SLA budgets and settling time TIME_LAPSE times shorter, on the wall clock."""
+    document: dict[str, Any] = yaml.safe_load(shipped)
+    document["version"] = f"{document['version']}-demo-{TIME_LAPSE}x"
+    document["description"] = f"The shipped policy in time lapse for the demo: clocks run {TIME_LAPSE} times faster."
+    document["sla_defaults"]["clock"] = "wall"
+    for sla in document["slas"].values():
+        sla["budget"] = f"{_seconds(sla['budget']) / TIME_LAPSE:g} s"
+    document["values"]["settling_minutes"] = document["values"]["settling_minutes"] / TIME_LAPSE
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def control_records(policy: str, now: int) -> tuple[tuple[str, str, ControlRecord], ...]:
+    """(topic, key, record) of everything that must be there before a worker starts."""
+    said: dict[str, Any] = {"actor": ACTOR, "reason": "set up the demo", "at": now}
+    version, sha256 = str(yaml.safe_load(policy)["version"]), hashlib.sha256(policy.encode()).hexdigest()
+    policies = [
+        ("control.policies", version, Policy(version=version, sha256=sha256, document=policy, **said)),
+        ("control.policies", ACTIVE, Policy(version=version, sha256=sha256, **said)),
+    ]
+    roster = [
+        ("control.roster", rep, RosterEntry(rep_id=rep, name=rep.title(), queues=queues, weight=weight, **said))
+        for rep, queues, weight in REPS
+    ]
+    approvals = [
+        ("control.approvals", f"demo-{number}", _approval(f"demo-{number}", content, segment, said))
+        for number, (content, segment) in enumerate(APPROVED, start=1)
+    ]
+    return (*policies, *roster, *approvals)
+
+
+def _approval(approval_id: str, content: str, segment: str, said: dict[str, Any]) -> Approval:
+    return Approval(
+        approval_id=approval_id,
+        status="approved",
+        content_hash=content,
+        segment_hash=segment,
+        audience_size=APPROVED_AUDIENCE,
+        second_actor="hana",
+        **said,
+    )
+
+
+def _seconds(budget: str) -> float:
+    found = (
+        re.fullmatch(r"([\d.]+) (.+?)s?", budget)
+        if not budget.endswith(" s")
+        else re.fullmatch(r"([\d.]+) (s)", budget)
+    )
+    assert found is not None, "the shipped policy is checked by the tests"
+    return float(found[1]) * UNIT_SECONDS[found[2]]
