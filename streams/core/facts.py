@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from streams.core.approvals import find_approval, growth_of
-from streams.core.context import Context, RosterEntry
+from streams.core.context import Context
 from streams.core.events import ActivitySignal, Event, OutreachRequest, SentimentSignal, Tick
 from streams.core.lawful import is_lawful
 from streams.core.moment import FactValue, Moment, Score
 from streams.core.policy import COMPETITOR, FREE_MAIL, STUDENT, CompiledPolicy
 from streams.core.reading.verdict import Reading, ReplyClass
+from streams.core.routing import roster_at
 from streams.core.sampling import drawn
 from streams.core.scoring import decayed
 from streams.core.state import NEVER, Known, LeadState, Signals
@@ -26,7 +27,6 @@ from streams.core.state import NEVER, Known, LeadState, Signals
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
 FAR = 9999.0  # days: never, or not known
-BREACHED = frozenset({"breached", "escalated_150", "escalated_200"})
 COMPLAINTS = frozenset({"complaint"})
 OBJECTIONS = frozenset({"objection", "erasure_requested"})
 
@@ -164,7 +164,7 @@ def facts_from(
         _jump(facts, state.signals, score.score, now, policy)
     if state.cases:
         facts["open_cases"] = len(state.cases)
-        facts["sla_breached"] = any(case.sla_state in BREACHED for case in state.cases)
+        facts["sla_breached"] = any(case.breached for case in state.cases)
     return facts
 
 
@@ -221,7 +221,7 @@ def _profile(facts: Facts, known: Known, now: int, context: Context) -> None:
         facts["disputed"] = ", ".join(known.disputed)
         facts["days_since_dispute"] = (now - known.disputed_at) / DAY_MS
     if known.owner is not None and context.roster:
-        facts["owner_unavailable"] = not _is_there(context.reps.get(known.owner.value), now)
+        facts["owner_unavailable"] = known.owner.value not in roster_at(context, now).here
     if known.renewal_on is not None:
         facts["days_to_renewal"] = known.renewal_on - now // DAY_MS
 
@@ -234,14 +234,6 @@ def _missing(known: Known) -> list[str]:
         "consent": known.consent,
     }
     return [name for name, value in has.items() if not value]
-
-
-def _is_there(rep: RosterEntry | None, now: int) -> bool:
-    """Whether the rep is on the roster, active and not away on this day (UTC)."""
-    if rep is None or not rep.active:
-        return False
-    today = now // DAY_MS
-    return not any(absence.first_on <= today <= absence.last_on for absence in rep.away)
 
 
 def domain_kinds(domain: str, domains: Mapping[str, int]) -> int:

@@ -173,9 +173,9 @@ class CompiledPolicy:
     """
 
     __slots__ = (
-        "_expression", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression", "gate",
-        "holds", "queues", "reads", "renewal_days", "sampling", "score", "settling_ms", "sha256", "slas", "tiers",
-        "values", "version",
+        "_expression", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression",
+        "gate", "holds", "queues", "reads", "renewal_days", "sampling", "score", "settling_ms", "sha256", "slas",
+        "tiers", "values", "version",
     )  # fmt: skip
 
     def __init__(
