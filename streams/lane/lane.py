@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -259,10 +260,11 @@ class Lane:
     async def _commit(self, outcome: Outcome, after: Position, entry: JournalEntry) -> int:
         """One transaction; the end of the changelog after it."""
         assert self._producer is not None
-        job, slot = self._host.job, self._host.settings.slot.encode()
+        job = self._host.job
+        writer = f"{self._host.settings.slot}/{os.getpid()}".encode()
         state = [OutputRecord(key, packed) for key, packed in outcome.changed.items()]
         state.append(OutputRecord(POSITION, msgspec.msgpack.encode(after)))
-        journal = [OutputRecord(b"%d" % self.number, job.write_entry(entry), [("worker", slot)])]
+        journal = [OutputRecord(b"%d" % self.number, job.write_entry(entry), [("worker", writer)])]
         topics = {**outcome.outputs, job.journal: journal, job.state: state}
         for topic in topics.keys() - self._known_topics:  # so that nothing waits between the sends
             await self._producer.partitions_for(topic)

@@ -231,7 +231,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
 async def check_topics(clients: Clients, job: Job, settings: LaneSettings) -> None:
     """MissingTopic or TopicsDiffer unless every topic of the job is there with the partitions that it needs."""
-    wanted = {topic: settings.lanes for topic in job.lane_topics} | dict.fromkeys(job.controls, 1)
+    wanted = dict.fromkeys(job.lane_topics, settings.lanes) | dict.fromkeys(job.controls, 1)
     found = await clients.partitions(wanted)
     missing = sorted(topic for topic in wanted if not found.get(topic))
     if missing:

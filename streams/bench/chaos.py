@@ -1,0 +1,217 @@
+"""Feed, hurt, wait for quiet, verify: whether the lanes are exactly once when everything around them fails.
+
+The verification (streams/bench/verify.py) decides everything again from the journal and compares it byte by byte.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from streams.bench.slots import Slot
+from streams.bench.tail import Tail, spread
+from streams.bench.topics import create_topics
+from streams.bench.traffic import Feed, Traffic, tally_traffic
+from streams.bench.verify import verify
+from streams.kafka.embedded import EmbeddedBroker
+from streams.lane.job import Job, LaneSettings, load_job
+
+SETTLE_SECONDS = 4.0
+TIMERS_SECONDS = 22.0  # the tally's longest timer is due by then
+QUIET_SECONDS = 180.0
+PAUSE_SECONDS = 12.0  # a pause that begins later has another cause
+Prepare = Callable[[str, Job, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is fed and what is done to it."""
+
+    events: int = 300_000
+    seconds: float = 150  # over which the events are fed
+    workers: int = 2
+    kills: int = 20  # kill -9 and restart
+    freezes: int = 5  # SIGSTOP beyond the session, then SIGCONT: a zombie
+    joins: int = 4  # starts and stops of one more worker
+    bounces: int = 2  # clean stops and starts of the broker
+    crashes: int = 0  # kill -9 of the broker
+    lanes: int = 12
+    session_seconds: float = 6
+    seed: int = 1
+    processor: str = "streams.bench.tally:job"
+
+
+class Chaos:
+    """One run of a plan against an embedded broker."""
+
+    def __init__(
+        self, plan: Plan, folder: Path, say: Callable[[str], None] = print, traffic: Traffic = tally_traffic
+    ) -> None:
+        self.plan, self.folder, self._say, self._traffic = plan, folder, say, traffic
+        self._draw = random.Random(plan.seed)
+        self._hurts: list[tuple[str, float, str, dict[int, str]]] = []
+        self._thaws: list[tuple[float, Slot]] = []
+        self._began = time.monotonic()
+
+    def run(self, prepare: Prepare | None = None) -> dict[str, Any]:
+        """The report. `prepare` writes what must be there before the workers start, for example a policy."""
+        with EmbeddedBroker(data_dir=self.folder / "kafka", heap="768m") as self._broker:
+            brokers = self._broker.bootstrap
+            options = {
+                "brokers": brokers,
+                "app_id": "chaos",
+                "lanes": self.plan.lanes,
+                "session_timeout_seconds": self.plan.session_seconds,
+                "processor": self.plan.processor,
+            }
+            settings = LaneSettings(brokers=brokers, app_id="chaos", lanes=self.plan.lanes)
+            job = load_job(self.plan.processor, settings)
+            create_topics(brokers, job, self.plan.lanes)
+            if prepare is not None:
+                prepare(brokers, job, self.plan.lanes)
+            self._slots = [Slot(f"w{number}", self.folder, options) for number in range(self.plan.workers)]
+            self._extra = Slot("extra", self.folder, options)
+            return self._run(job, brokers)
+
+    def _run(self, job: Job, brokers: str) -> dict[str, Any]:
+        plan = self.plan
+        for slot in self._slots:
+            slot.start()
+        time.sleep(SETTLE_SECONDS)
+        self._tail = Tail(brokers, job, plan.lanes)
+        self._tail.start()
+        feed = Feed(brokers, plan.lanes, self._traffic(job, plan.events, plan.seed), plan.events / plan.seconds)
+        self._began = time.monotonic()
+        feed.start()
+        self._hurt()
+        while not feed.done or self._thaws:
+            self._watch()
+        self._note("fed", f"{feed.sent} records, waiting for quiet")
+        quiet = self._wait_for_quiet(feed)
+        exit_codes = [slot.stop() for slot in [*self._slots, self._extra] if slot.wanted]
+        self._tail.stop()
+        self._note("verify", "deciding everything again")
+        return {
+            "plan": asdict(plan),
+            **verify(brokers, job, plan.lanes),
+            "quiet_seconds": quiet,
+            "feed_failed": len(feed.failed),
+            "ended_by_themselves": sum(slot.ended_by_itself for slot in [*self._slots, self._extra]),
+            "exit_codes": exit_codes,
+            **self._timings(),
+        }
+
+    def _hurt(self) -> None:
+        """Carry the plan out in a random order, spread over the feed."""
+        plan = self.plan
+        actions = ["kill"] * plan.kills + ["freeze"] * plan.freezes + ["join"] * plan.joins
+        actions += ["bounce"] * plan.bounces + ["crash"] * plan.crashes
+        self._draw.shuffle(actions)
+        step = plan.seconds * 0.9 / max(1, len(actions))
+        for action in actions:
+            due = time.monotonic() + step * self._draw.uniform(0.4, 1.6)
+            while time.monotonic() < due or (action == "freeze" and self._thaws):
+                self._watch()
+            {
+                "kill": self._kill,
+                "freeze": self._freeze,
+                "join": self._join,
+                "bounce": self._bounce,
+                "crash": self._crash,
+            }[action]()
+
+    def _watch(self) -> None:
+        """Thaw who is due, start again who ended by itself."""
+        for when, slot in [thaw for thaw in self._thaws if thaw[0] < time.monotonic()]:
+            slot.thaw()
+            self._thaws.remove((when, slot))
+            self._remember("thaw", slot.writer)
+        for slot in [*self._slots, self._extra]:
+            if slot.watch():
+                self._note("ended by itself", slot.name)
+        time.sleep(0.05)
+
+    def _kill(self) -> None:
+        slot = self._draw.choice([slot for slot in self._slots if not slot.frozen])
+        self._remember("kill", slot.writer)
+        slot.kill()
+
+    def _freeze(self) -> None:
+        slot = self._draw.choice(self._slots)
+        self._remember("freeze", slot.writer)
+        slot.freeze()
+        self._thaws.append((time.monotonic() + self.plan.session_seconds * self._draw.uniform(1.5, 2.2), slot))
+
+    def _join(self) -> None:
+        if self._extra.wanted:
+            self._remember("leave", self._extra.writer)
+            self._extra.stop()
+        else:
+            self._remember("join", "")
+            self._extra.start()
+
+    def _bounce(self) -> None:
+        self._remember("bounce", "broker")
+        self._broker.stop()
+        self._start_broker()
+
+    def _crash(self) -> None:
+        self._remember("crash", "broker")
+        self._broker.kill()
+        self._start_broker()
+
+    def _start_broker(self) -> None:
+        time.sleep(self._draw.uniform(0, 2))
+        self._broker.start()
+        self._remember("broker is up", "")
+
+    def _remember(self, kind: str, victim: str) -> None:
+        self._hurts.append((kind, time.monotonic(), victim, self._tail.owners()))
+        self._note(kind, victim)
+
+    def _wait_for_quiet(self, feed: Feed) -> float:
+        """Seconds until everything that was fed is committed."""
+        began = time.monotonic()
+        while (missing := self._tail.missing(feed.ends)) and time.monotonic() < began + QUIET_SECONDS:
+            self._watch()
+        self._note("quiet", f"{missing} records missing")
+        seconds = round(time.monotonic() - began, 1)
+        time.sleep(TIMERS_SECONDS)
+        return seconds
+
+    def _timings(self) -> dict[str, Any]:
+        takeover: list[float] = []
+        pauses: dict[str, list[float]] = {"kill": [], "join": [], "leave": [], "freeze": []}
+        ends = [at for _, at, _, _ in self._hurts[1:]] + [time.monotonic()]
+        for (kind, at, victim, owners), until in zip(self._hurts, ends, strict=True):
+            if kind == "kill":
+                takeover += self._tail.takeovers(at, victim, owners)
+            if kind in pauses:  # only until the next hurt: what that one does is not this one's
+                pauses[kind] += self._tail.pauses(at, min(until, at + PAUSE_SECONDS), victim, owners)
+        return {
+            "kill_to_commit_seconds": spread(takeover),
+            "longest_pause_of_others_seconds": {kind: spread(found) for kind, found in pauses.items()},
+        }
+
+    def _note(self, kind: str, what: str) -> None:
+        self._say(f"{time.monotonic() - self._began:7.1f} {kind}: {what}")
+
+
+def run_chaos(plan: Plan, folder: Path | None = None, say: Callable[[str], None] = print) -> dict[str, Any]:
+    """One run; logs and data stay in `folder` if one is given."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Chaos(plan, folder, say).run()
+    with tempfile.TemporaryDirectory(prefix="leadlane-chaos-") as made:
+        return Chaos(plan, Path(made), say).run()
+
+
+def is_exactly_once(report: dict[str, Any]) -> bool:
+    """Whether nothing was lost, doubled or wrong."""
+    faults = ("broken_journals", "not_decided", "outputs_missing", "outputs_extra", "outputs_misplaced", "states_wrong")
+    return report["events"] > 0 and not any(report[fault] for fault in faults)
