@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -22,12 +23,13 @@ from fastavro.validation import validate
 from schemas import plain
 from schemas.compat import conflicts, endless
 from streams.errors import LeadlaneError
-from streams.lane.unreadable import shown
+from streams.lane.unreadable import invalid, shown
 
 HERE = Path(__file__).parent
 NAMESPACE = "leadlane"
 COMPATIBILITY = "FULL_TRANSITIVE"
 PASSING, FAILING = 1, 2  # examples that each newest version has at least
+EXAMPLE = re.compile(r"v(?P<version>\d+)\.[^.]+\.(?P<wanted>pass|fail)\.json")
 ID_SPAN = 100  # a record's ids are its hundred plus the version
 
 
@@ -98,9 +100,9 @@ def _sha256(path: Path) -> str:
 
 def _file_faults(path: Path) -> Iterator[str]:
     where = f"{path.parent.name} {path.stem}"
-    text = path.read_text("utf-8")
+    text, reference = path.read_text("utf-8"), _reference()
     try:
-        schema = _reference().parse(text)
+        schema = reference.parse(text)
     except Exception as error:  # whatever the reference parser raises is a fault of the file
         yield f"{where}: avro-python3 cannot parse it: {error}"
         return
@@ -140,12 +142,12 @@ def _example_faults(folder: Path, documents: dict[int, dict[str, Any]], record: 
     outcomes: dict[tuple[int, str], int] = {}
     newest = documents[max(documents)]
     for path in sorted((folder / "examples").glob("*.json")):
-        version, _, wanted = path.stem.split(".")
         where = f"{folder.name} {path.name}"
-        if wanted not in ("pass", "fail") or int(version[1:]) not in documents:
-            yield f"{where}: expected a name like v1.reason.pass.json or v1.reason.fail.json of a version that exists"
+        name = EXAMPLE.fullmatch(path.name)
+        if name is None or (number := int(name["version"])) not in documents:
+            yield f"{where}: expected v<N>.<reason>.pass.json or v<N>.<reason>.fail.json of a version that exists"
             continue
-        number = int(version[1:])
+        wanted = name["wanted"]
         outcomes[number, wanted] = outcomes.get((number, wanted), 0) + 1
         refusal = refused(json.loads(path.read_text("utf-8")), documents[number], newest, record)
         if wanted == "pass" and refusal:
@@ -173,6 +175,8 @@ def refused(example: dict[str, Any], writer: dict[str, Any], reader: dict[str, A
         read = cast(dict[str, Any], schemaless_reader(target, plain_writer, plain_reader))
         if issubclass(record, msgspec.Struct):
             msgspec.convert(read, record)
+    except msgspec.ValidationError as error:
+        return invalid(read, record, error).what
     except Exception as error:  # the encoder raises whatever the datum trips over
         return f"{type(error).__name__}: {shown(str(error))}"
     return None

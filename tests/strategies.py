@@ -20,13 +20,18 @@ RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 TOPIC_OF = {cast(str, topic.record): topic.name for topic in INPUTS}
 TEXT_SIZE = 24
 LIST_SIZE = 3
+SMALL = {"partition", "lane", "version", "severity", "escalation"}  # 32 bits in Avro, without a range of their own
+
+
+INT32 = st.integers(-(2**31), 2**31 - 1)
 
 
 def records(record: type[RecordT], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[RecordT]:
     """Any value of a record's type, its ranges and closed lists respected; `fields` replaces a field's strategy."""
     info = inspect.type_info(record)
     assert isinstance(info, inspect.StructType)
-    drawn = {field.name: fields.get(field.name, _of(field.type)) for field in info.fields}
+    small = dict.fromkeys(SMALL & {field.name for field in info.fields if field.type == inspect.IntType()}, INT32)
+    drawn = {field.name: _of(field.type) for field in info.fields} | small | fields
     return st.builds(record, **drawn)
 
 

@@ -56,7 +56,7 @@ class LeadProfile(Event, frozen=True, kw_only=True, gc=False):
     account_id: Annotated[str, Meta(max_length=200)] | None = None
     title: Annotated[str, Meta(max_length=300)] | None = None
     department: Annotated[str, Meta(max_length=200)] | None = None
-    country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None  # ISO 3166-1 alpha-2
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")] | None = None  # ISO 3166-1 alpha-2
     time_zone: Annotated[str, Meta(max_length=64)] | None = None  # IANA name
     language: Annotated[str, Meta(max_length=16)] | None = None  # BCP 47
     stage: Stage | None = None

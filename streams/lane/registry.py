@@ -42,7 +42,8 @@ class Schema:
     document: dict[str, Any]
 
     def __str__(self) -> str:
-        return f"{self.id} ({self.record} v{self.version})" if self.version else f"{self.id} ({self.record})"
+        version = f" v{self.version}" if self.version else ""
+        return f"{self.id} ({self.record or '?'}{version})"
 
 
 class Catalogue(Protocol):

@@ -16,7 +16,7 @@ from streams.errors import LeadlaneError
 
 SHOWN = 60  # characters of a wrong value that a message shows
 REMEDY = "Sent to dead.letters; fix the sender, then `leadlane dlq redrive`."
-IN_WORDS = {"^[A-Z]{2}$": "two capital letters A-Z"}  # a pattern as a person would say it
+IN_WORDS = {r"^[A-Z]{2}\Z": "two capital letters A-Z"}  # a pattern as a person would say it
 
 
 class UnreadableRecord(LeadlaneError):

@@ -183,6 +183,8 @@ def _datum_reader(written: Schema, ours: Schema) -> Callable[[bytes], dict[str, 
 def _stumble(error: Exception) -> str:
     if isinstance(error, IndexError | EOFError | struct.error):
         return "it ends in the middle"
+    if isinstance(error, UnicodeDecodeError):
+        return f"a text is not UTF-8: {error.reason}, {shown(error.object)}"
     return str(error) if isinstance(error, codec.BadDatum) else f"{type(error).__name__}: {shown(str(error))}"
 
 
