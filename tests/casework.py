@@ -17,7 +17,7 @@ from streams.core.opening import open_or_extend
 from streams.core.policy import CompiledPolicy, ConditionRow, GateRow, QueueRow, SlaRow, TierRow
 from streams.core.state import LeadState
 from tests.builders import CALENDAR, a_policy
-from tests.factories import HOUR, LEAD, MINUTE, T0, a_rep
+from tests.factories import HOUR, LEAD, MINUTE, T0, a_consent, a_rep
 
 WARN, ESCALATE = (0.5, 0.8), (1.5, 2.0)
 
@@ -115,8 +115,9 @@ def evidence(n: int = 1, when: int = T0) -> EvidenceItem:
 
 
 def a_lead(tier: str = "T2_WARM") -> LeadState:
-    """A lead that has been looked at before: it was in `tier`."""
+    """A lead that consented and has been looked at before: it was in `tier`."""
     state = LeadState()
+    state.known.consent = a_consent()
     state.routing.computed_tier = tier
     return state
 

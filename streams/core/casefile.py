@@ -92,7 +92,7 @@ class OpenCase(msgspec.Struct, array_like=True, gc=False):
     waiting: list[WaitingRequest] = []
     escalation: int = 0
     breached: bool = False  # once is for ever
-    blocks: bool = True  # automated outreach waits for the decision
+    blocks: bool = False  # the lead itself waits for the decision: no automated marketing before
     opened_stopped: bool = False  # opened while contact was stopped already: not withdrawn for that
     asked_at: int = NEVER  # info_requested: when the lead was asked
     recheck_at: int = NEVER  # when to look again whether what waits has been approved elsewhere

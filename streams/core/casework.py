@@ -167,7 +167,7 @@ def _look_for_approvals(desk: Desk, case: OpenCase) -> list[CaseEffect]:
     kept: list[WaitingRequest] = []
     for waiting in case.waiting:
         ruling = ruling_on(desk, waiting)
-        if ruling.verdict == "deny" or is_approved(_ask(desk, waiting)):
+        if ruling.verdict == "deny" or (ruling.verdict != "review" and is_approved(_ask(desk, waiting))):
             answers.append(answer(desk, waiting, ruling))
         else:
             kept.append(waiting)

@@ -170,7 +170,7 @@ def _person_first(ask: Ask) -> Ruling | None:
     """A lead that waits for a person gets no automated marketing before the decision."""
     if not _is_marketing(ask):
         return None
-    case = next((case for case in ask.state.cases if case.blocks and not case.waiting), None)
+    case = next((case for case in ask.state.cases if case.blocks), None)
     if case is None:
         return None
     condition, code, _, _ = case.reasons[0]

@@ -128,7 +128,6 @@ def _open(desk: Desk, queue: str, rows: list[ConditionRow]) -> OpenCase:
         tier=look.tier.id,
         severity=rows[0].severity,
         owner=choose_owner(state, queue, moment.now, context, lead_id=moment.lead_id).owner,
-        blocks=False,
         opened_stopped=any(hold.stops for hold in look.holds),
     )
 
@@ -136,7 +135,7 @@ def _open(desk: Desk, queue: str, rows: list[ConditionRow]) -> OpenCase:
 def _add_row(desk: Desk, case: OpenCase, row: ConditionRow, for_request: bool, is_new: bool) -> None:
     reason = reason_from(row, desk.look.facts, desk.moment.now)
     add_reason(case, reason)
-    case.blocks = case.blocks or row.blocks
+    case.blocks = case.blocks or (row.blocks and row.effect in NEEDS_PERSON)
     if row.severity < case.severity or not case.next_best_action:
         case.severity, case.next_best_action, case.do_not = row.severity, row.next_best_action, row.do_not
     rejection = desk.state.signals.rejection

@@ -47,7 +47,7 @@ def publish_route(state: LeadState, look: Assessment, moment: Moment, context: C
     """Tier, queue, owner and whether a person comes first, when any of them changed. A lead is never unowned."""
     routing = state.routing
     tier, propensity, explore = _explored(_chosen(state, look.tier, context), moment.lead_id, context)
-    case = next((case for case in state.cases if not case.request_id), None)
+    case = next((case for case in state.cases if case.blocks), None)
     queue = case.queue if case else tier.queue
     assigned = choose_owner(state, queue, moment.now, context, lead_id=moment.lead_id)
     wanted = (tier.id, assigned.queue, assigned.owner, case is not None)
