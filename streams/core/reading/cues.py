@@ -5,7 +5,7 @@ Next: streams/core/reading/rows_stop.py, rows_answer.py, rows_automatic.py
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -70,11 +70,13 @@ class CueTable:
                 for key in compiled.keys:
                     self._by_key.setdefault(key, []).append((compiled, rule))
 
-    def find(self, words: Words) -> tuple[Found, ...]:
-        """Every row that holds, in the order of the table, each once, with its first good sentence."""
+    def find(self, words: Words, languages: Container[str]) -> tuple[Found, ...]:
+        """Every row of these languages that holds, the surest first, each once with its first good sentence."""
         best: dict[str, Found] = {}
         for key in words.keys & self._by_key.keys():
             for compiled, rule in self._by_key[key]:
+                if rule.cue.language not in languages and rule.cue.language != "other":
+                    continue
                 found = _first(compiled, rule, words)
                 if found is not None:
                     label = f"{rule.cue.name}.{rule.cue.language}.{rule.cue.confidence}"

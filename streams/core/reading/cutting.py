@@ -15,9 +15,10 @@ _ATTRIBUTION_LINES = 4
 _VERBS = ("wrote", "schrieb", "a écrit", "a ecrit", "escribió", "escribio", "ha scritto", "schreef", "geschreven", "escreveu", "skrev",
           "napisał", "написал", "пише", "kirjoitti", "написа", "写道", "寫道", "schreibt", "hat geschrieben", "sent:", "napsal")  # fmt: skip
 _ATTRIBUTION = re.compile(
-    r"^\s*(?:[-–—*_\s]{0,12})(?:on\b|am\b|le\b|el\b|il\b|op\b|em\b|den\b|dnia\b|at\b|в\b|на\b|在|dne\b|\d|\"|[\w.'-]{1,40}(?: [\w.'()-]{1,40}){0,6} ?[<\[(]|[^\n]{0,60}<[^\n>]{3,80}>|(?:mon|tue|wed|thu|fri|sat|sun)\w*,|\w{3,14},)[^\n]{0,400}$",
+    r"^\s*[-–—*_\s]{0,12}(?:(?:on|am|le|el|il|op|em|den|dnia|at|в|на|在|dne)\b[^\n]{0,40}\d|在|\d|\"|(?:mon|tue|wed|thu|fri|sat|sun)\w{0,6},|\w{3,14},? \d)[^\n]{0,400}$",
     re.IGNORECASE,
 )
+_SENDER_LINE = re.compile(r"^\s*[^\n<]{0,60}<[^\n>]{3,80}>[^\n]{0,60}$|^\s*[\w.'()-]{1,40}(?: [\w.'()-]{1,40}){0,5} (?:via [^\n]{0,60} )?(?:wrote|schrieb|a écrit|escribió|ha scritto|schreef|escreveu|skrev)\s?:$", re.IGNORECASE)
 _DATED_SENDER = re.compile(r"^\s*\d{2,4}[-/.]\d{1,2}[-/.]\d{1,4}[^\n]{0,120}(?:<[^\n>]{0,120}>|gmt)[^\n]{0,80}:?\s*$", re.IGNORECASE)
 _SEPARATOR = re.compile(
     r"^[\s>*_=-]{0,60}(?:original (?:message|appointment)|ursprüngliche nachricht|originalnachricht|forwarded (?:message|by)|begin forwarded message|weitergeleitete nachricht|(?:début du )?message (?:d.origine|original|transféré|transmis)|mensaje (?:original|reenviado)|mensagem (?:original|encaminhada)|messaggio (?:originale|inoltrato)|oorspronkelijk bericht|doorgestuurd bericht|ursprungligt meddelande|reply above this line|antwort oberhalb dieser zeile)[\s*_=-]{0,60}:?\s*$",
@@ -37,7 +38,7 @@ _CLOSING = re.compile(
 )
 _THANKS = re.compile(r"^(?:(?:many )?thanks(?: again| a lot| so much| in advance| and regards)?|thank you(?: very much| in advance| again)?|thx|danke(?: (?:und|&) gru(?:ß|ss))?|vielen dank(?: im voraus)?|besten dank|merci(?: d.avance| beaucoup)?|(?:muchas )?gracias(?: de antemano)?|grazie(?: mille)?|bedankt|dank(?: u| je)(?: wel)?|obrigad[oa])[\s,.!]*$", re.IGNORECASE)
 _DEVICE = re.compile(
-    r"^[\s<(\[]{0,4}(?:sent (?:from|via|with|by)|get outlook for|von meinem|gesendet (?:von|mit|über)|diese nachricht wurde von mein|envoyé (?:de|depuis|à partir)|télécharger outlook|enviado (?:desde|do|de|a partir)|obtener outlook|inviato (?:da|dal)|verzonden (?:met|vanaf|van)|sendt fra|skickat från|from my iphone|outlook für (?:ios|android)|holen sie sich outlook|someone from mobile|從我的)[^\n]{0,100}$",
+    r"^[\s<(\[]{0,4}(?:sent (?:from|via|with|by)|get \[?outlook for|von meinem|gesendet (?:von|mit|über)|diese nachricht wurde von mein|envoyé (?:de|depuis|à partir)|télécharger outlook|enviado (?:desde|do|de|a partir)|obtener outlook|inviato (?:da|dal)|verzonden (?:met|vanaf|van)|sendt fra|skickat från|from my iphone|outlook für (?:ios|android)|holen sie sich outlook|someone from mobile|從我的)[^\n]{0,100}$",
     re.IGNORECASE,
 )
 _DISCLAIMER = re.compile(
@@ -70,7 +71,8 @@ def human_text(text: str) -> str:
         elif _QUOTED.match(line) and not stripped.startswith("|") or stripped.startswith("| "):
             pass
         elif (back := _attribution(lines, at)) is not None:
-            del kept[len(kept) - back :]
+            if back:
+                del kept[-back:]
             if not _quote_follows(lines, at + 1):
                 break
         elif _ends_here(lines, at, kept):
@@ -86,19 +88,22 @@ def _attribution(lines: list[str], at: int) -> int | None:
     """How many kept lines before this one belong to an "On ... wrote:"; None when this line ends no such line."""
     last = lines[at].rstrip()
     if not last.endswith((":", ">", "：", "----")):
-        return 0 if _DATED_SENDER.match(last) and _quote_follows(lines, at + 1) else None
-    if _DATED_SENDER.match(last):
-        return 0
-    joined = ""
+        return 0 if _DATED_SENDER.match(last) and ("gmt" in last.lower() or _quote_follows(lines, at + 1)) else None
+    joined, found = "", None
     for back in range(min(_ATTRIBUTION_LINES, at + 1)):
-        joined = f"{lines[at - back].strip()} {joined}".strip()
+        above = lines[at - back].strip()
+        if not above:
+            break
+        joined = f"{above} {joined}".strip()
         if len(joined) > 500:
-            return None
-        lower = joined.lower()
-        if any(verb in lower for verb in _VERBS) and (any(c.isdigit() for c in joined) or "@" in joined or "," in joined) and _ATTRIBUTION.match(joined):
-            if back == 0 or lines[at - back].strip():
-                return back
-    return None
+            break
+        if _DATED_SENDER.match(joined):
+            return back
+        if any(verb in joined.lower() for verb in _VERBS) and (
+            _ATTRIBUTION.match(joined) or (found is None and _SENDER_LINE.match(joined))
+        ):
+            found = back
+    return found
 
 
 def _quote_follows(lines: list[str], at: int) -> bool:

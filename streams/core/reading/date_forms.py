@@ -31,6 +31,7 @@ class DateSeen(msgspec.Struct, frozen=True):
     day: date | None
     fault: Fault | None = None
     bare: bool = False
+    ranged: bool = False  # the last day of a written range ("12-16 May")
     vague: bool = False  # a month, season, quarter: enough for "not now", weak as a return date
 
 
@@ -92,12 +93,12 @@ def _dotted(m: re.Match[str], today: date, order: Order) -> Result:
 
 
 def _slashed(m: re.Match[str], today: date, order: Order) -> Result:
-    first, second = int(m["first"]), int(m["second"])
-    if first > 12 or order == "dmy":
-        return _dated(today, m["year"], second, first)
-    if second > 12 or order == "mdy":
-        return _dated(today, m["year"], first, second)
-    return _dated(today, m["year"], first, second) if first == second else "ambiguous"
+    first, second, year = int(m["first"]), int(m["second"] or m["second2"]), m["year"] or m["year2"]
+    if first > 12 or (order == "dmy" and second <= 12):
+        return _dated(today, year, second, first)
+    if second > 12 or order == "mdy" or first == second:
+        return _dated(today, year, first, second)
+    return "ambiguous"
 
 
 def _named(m: re.Match[str], today: date, order: Order) -> Result:
@@ -206,6 +207,12 @@ def _month_only(m: re.Match[str], today: date, order: Order) -> Result:
     return _dated(today, m["year"], month, day) if m["year"] else _upcoming(today, month, day)
 
 
+def _year_only(m: re.Match[str], today: date, order: Order) -> Result:
+    part = m["part"] or ""
+    month, day = (7, 1) if re.fullmatch(w.MID, part) else (12, 1) if re.fullmatch(w.LATE, part) else (1, 1)
+    return _dated(today, m["year"], month, day)
+
+
 def _season(m: re.Match[str], today: date, order: Order) -> Result:
     month = w.SEASON[m["season"]]
     if m["after"]:
@@ -271,10 +278,10 @@ _NEXT_WORDS = rf"(?:{w.NEXT})"
 # (pattern, reading, bare, vague); the first that matches at a place wins, so the fuller forms come first.
 _FORMS: tuple[tuple[str, _Read, bool, bool], ...] = (
     (rf"{_EDGE}(?P<year>20\d\d)[-/.](?P<month>\d{{1,2}})[-/.]{_DAY}(?!\d)", _iso, False, False),
-    (rf"{_EDGE}(?:\d{{1,2}}\.? ?(?:\d{{1,2}}\.?)?{_DASH}(?:zum )?)?{_DAY_NAME}{_DAY}\. ?(?P<month>\d{{1,2}})(?:\. ?{_YEAR}?|(?=[\s,;)]|$))(?![\w:]| ?(?:uhr|h|am|pm|o'clock|eur|euro|%|€|\$|mio)\b)", _dotted, False, False),
-    (rf"{_EDGE}{_DAY_NAME}(?P<first>\d{{1,2}})[/-](?P<second>\d{{1,2}})(?:[/-]{_YEAR})?(?![\d/-]|[.:]\d| ?%)", _slashed, False, False),
-    (rf"{_EDGE}{_DAY_NAME}(?:\d{{1,2}}{_NTH}{_DASH}(?:the |zum |el |le )?{_DAY_NAME})?{_DAY}{_NTH}{_OF} ?(?P<month>{_MONTH})\b\.?(?:,? (?:de |del )?{_YEAR})?(?!\w)", _named, False, False),
-    (rf"{_EDGE}{_DAY_NAME}(?P<month>{_MONTH})\b\.? (?:the )?(?:\d{{1,2}}{_NTH}{_DASH})?{_DAY}(?:st|nd|rd|th)?(?:,? {_YEAR})?(?![\w:]|[./]\d)", _named, False, False),
+    (rf"{_EDGE}(?P<range>\d{{1,2}}\.? ?(?:\d{{1,2}}\.?(?:20)?(?:\d\d)?)?{_DASH}(?:zum )?)?{_DAY_NAME}{_DAY}\. ?(?P<month>\d{{1,2}})(?:\. ?{_YEAR}?|(?=[\s,;)]|$))(?![\w:]| ?(?:uhr|h|am|pm|o'clock|eur|euro|%|€|\$|mio)\b)", _dotted, False, False),
+    (rf"{_EDGE}{_DAY_NAME}(?P<range>\d{{1,2}}{_NTH}{_DASH}(?:the |zum |el |le )?{_DAY_NAME})?{_DAY}{_NTH}{_OF} ?(?P<month>{_MONTH})\b\.?(?:,? (?:de |del )?{_YEAR})?(?!\w)", _named, False, False),
+    (rf"{_EDGE}{_DAY_NAME}(?P<month>{_MONTH})\b\.? (?:the )?(?P<range>\d{{1,2}}{_NTH}{_DASH})?{_DAY}(?:st|nd|rd|th)?(?:,? {_YEAR})?(?![\w:]|[./]\d)", _named, False, False),
+    (rf"{_EDGE}{_DAY_NAME}(?P<first>\d{{1,2}})(?:/(?P<second>\d{{1,2}})(?:/{_YEAR})?|-(?P<second2>\d{{1,2}})-(?P<year2>20\d\d))(?![\d/-]|[.:]\d| ?%)", _slashed, False, False),
     (rf"{_EDGE}(?P<kind>q|h)(?:(?P<q1>[1-4])|uarter (?P<q2>[1-4]))(?: ?[/,]? ?{_YEAR})?{_STOP}", _quarter, False, True),
     (rf"{_EDGE}(?:kw|calendar week|kalenderwoche|semaine|semana|cw) ?(?P<week>\d{{1,2}}){_STOP}", _calendar_week, False, False),
     (rf"{_EDGE}(?:next |the )?{_DAY_NAME}(?:the |den |dem |am |zum |le |au |el |al |dia |il )(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.(?! ?\d)|er|º)?(?![\w:/.-]\d|[\w:]|,\d| (?:uhr|h|am|pm|o'clock|days?|weeks?|months?|years?)\b)", _nth, True, False),
@@ -292,9 +299,10 @@ _FORMS: tuple[tuple[str, _Read, bool, bool], ...] = (
     (r"\b(?:rentree|(?:after|nach|apres|despues|tras|na|dopo|passe)(?: the| der| dem| den| l'| les| de| del| de las| het| le| as| o)? ?(?:summer(?: break| holidays?| vacations?)?|sommer(?:pause|ferien|urlaub)?|ete|vacances(?: d'ete)?|verano|vacaciones(?: de verano)?|zomer(?:vakantie)?|estate|ferie(?: estive)?|verao))\b", _back_to_school, False, True),
     (rf"\b(?P<after>after )?(?P<next>{w.NEXT} )?(?P<season>{_SEASON})\b(?: (?:of )?{_YEAR}(?!\w))?", _season, False, True),
     (rf"\b(?:(?P<part>{w.EARLY}|{w.MID}|{w.LATE})[- ])?(?P<month>{_MONTH})\b\.?(?: (?:of |de |del )?(?P<year>20\d\d))?(?! ?\d)", _month_only, False, True),
+    (rf"{_EDGE}(?:(?P<part>{w.EARLY}|{w.MID}|{w.LATE})[- ])?(?P<year>20[2-9]\d){_STOP}", _year_only, False, True),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), read, bare, vague) for pattern, read, bare, vague in _FORMS)
-_MAYBE = re.compile(r"\d|" + _alternatives({word for word in (*w.MONTHS, *w.WEEKDAYS, *w.UNIT, *w.SEASON) if len(word) > 3} | {"may", "mai", "tomorrow", "morgen", "demain", "heute", "today", "rentree", "easter", "ostern", "paques", "christmas"}))
+_MAYBE = re.compile(rf"\d|\b(?:{w.NEXT})\b|" + _alternatives({word for word in (*w.MONTHS, *w.WEEKDAYS, *w.UNIT, *w.SEASON) if len(word) > 3} | {"may", "mai", "tomorrow", "morgen", "demain", "heute", "today", "rentree", "easter", "ostern", "paques", "christmas"}))
 
 
 def dates_in(text: str, today: date, order: Order) -> Iterator[DateSeen]:
@@ -309,14 +317,15 @@ def dates_in(text: str, today: date, order: Order) -> Iterator[DateSeen]:
             if any(start < e and s < end for s, e in taken) or _is_other_word(text, match, vague):
                 continue
             taken.append((start, end))
-            found.append(_seen(start, end, read(match, today, order), bare, vague))
+            ranged = bool(match.groupdict().get("range"))
+            found.append(_seen(start, end, read(match, today, order), bare, ranged, vague))
     yield from sorted(found, key=lambda seen: seen.start)
 
 
-def _seen(start: int, end: int, result: Result, bare: bool, vague: bool) -> DateSeen:
+def _seen(start: int, end: int, result: Result, bare: bool, ranged: bool, vague: bool) -> DateSeen:
     if isinstance(result, date):
-        return DateSeen(start, end, result, None, bare, vague)
-    return DateSeen(start, end, None, result, bare, vague)
+        return DateSeen(start, end, result, None, bare, ranged, vague)
+    return DateSeen(start, end, None, result, bare, ranged, vague)
 
 
 # Words that are also something else ("you may call", "mon collègue", "out of office") when they stand alone.

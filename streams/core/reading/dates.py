@@ -30,6 +30,7 @@ _RETURN_BEFORE = re.compile(
 _RETURN_AFTER = re.compile(
     r"^[^!?\n]{0,36}?\b(?:wieder|zuruck|back\b|return|again|de retour|a nouveau|de nouveau|de vuelta|de regreso|nuevamente|di nuovo|weer\b|terug)"
 )
+_RETURN_RIGHT_AFTER = re.compile(r"^,? ?(?:bin ich |sind wir |ich |wir |je serai |je suis |ben ik |ik |i am |i'm |i will be |i'll be |we are |estare |estoy )?(?:wieder|zuruck|back\b|de retour|de nouveau|a nouveau|weer\b|terug|de vuelta|de regreso)")
 _FROM_BEFORE = re.compile(r"(?:\bfrom|\bstarting|\bas of|\bab|\bab dem|\bon|\bam|\ba partir d[ue]|\bdes|\bdesde|\ba partir del?|\bdal|\bvanaf|\bel|\ble)(?: the| dem| le| el| kw)?[ ,]*$")
 _UNTIL_BEFORE = re.compile(
     r"(?:\buntil|\btill?|\bthrough|\bthru|\bup to|\bto|\bbis(?: einschlie(?:ss|ß)lich| inklusive| inkl\.?| einschl\.?| voraussichtlich)?(?: zum| am)?|\bjusqu'?(?: ?au?x?| a)?(?: l[ae])?|\bau|\bhasta(?: el| la)?(?: dia)?|\bal|\bfino al?|\bal|\btot(?: en met)?|\bt/m|\bate(?: o| dia| a)?|\bending|\bends|[-–—]|\band|\bund|\bet le|\by el|\bby|\bdo|\btill|\btil|\bund mit|\bvsl\.)"
@@ -37,7 +38,7 @@ _UNTIL_BEFORE = re.compile(
 )
 _START_BEFORE = re.compile(r"(?:\bfrom|\bsince|\bbetween|\bvom|\bvon|\bseit|\bab|\bdu|\bdepuis(?: le)?|\bdel|\bdesde(?: el)?|\bdal|\bvan|\bvanaf|\bde|\bbeginning|\bstarting|\bzwischen|\bentre(?: le)?)(?: on| the| dem| den| le| el)?[ ,:(]*$")
 _ABSENCE = re.compile(
-    r"\b(?:out|away|ooo|off|leave|vacation|holiday|holidays|pto|travel\w*|absent\w*|closed|unavailable|urlaub|abwesend|nicht im|ausser haus|unterwegs|dienstreise|ferien|conge\w*|vacances|deplacement|fuera|ausente|vacaciones|ferie|assente|afwezig|vakantie|ferias|offline|not in)\b"
+    r"\b(?:out|away|ooo|off|leave|vacation|holiday|holidays|pto|travel\w*|absent\w*|closed|unavailable|urlaub|abwesend|nicht im|ausser haus|unterwegs|dienstreise|ferien|conge\w*|vacances|deplacement|fuera|ausente|vacaciones|ferie|assente|afwezig|vakantie|ferias|offline|not in|erreichbar|reachable|joignable|bereikbaar)\b"
 )
 
 
@@ -86,6 +87,35 @@ def return_date(text: str, today: date, order: Order) -> DateRead:
     for role, what in (("return", "date.return"), ("until", "date.until"), ("plain", "date.absence")):
         if ranked[role]:  # type: ignore[index]
             return _chosen(line, ranked[role], what, role == "until")  # type: ignore[index]
+    return _foreign_date(line, today)
+
+
+# Cues of languages whose dates only the date library reads.
+_FOREIGN_CUE = re.compile(r"\b(?:tillbaka|ater|till och med|til og med|tilbage|tilbake|til|wracam|wroce|powrot|do|takaisin|asti|zpet|vratim|do dne)\b (?=[^.!?\n]{0,30}\d)")
+_FOREIGN_LANGUAGES = ["sv", "da", "nb", "pl", "fi", "cs"]
+_FOREIGN_WORDS = 5
+
+
+def _foreign_date(line: str, today: date) -> DateRead:
+    """A return date in a language of _FOREIGN_LANGUAGES, by dateparser; slow, so only behind a cue and a digit."""
+    cue = _FOREIGN_CUE.search(line)
+    if cue is None:
+        return NO_DATE
+    import dateparser
+
+    words = line[cue.end() : cue.end() + 48].split()[:_FOREIGN_WORDS]
+    noon = datetime(today.year, today.month, today.day, 12)
+    for count in range(len(words), 1, -1):
+        moment = dateparser.parse(
+            " ".join(words[:count]).strip(".,;"),
+            languages=_FOREIGN_LANGUAGES,
+            settings={"RELATIVE_BASE": noon, "TIMEZONE": "UTC", "PREFER_DATES_FROM": "future", "REQUIRE_PARTS": ["day", "month"], "DATE_ORDER": "DMY"},
+        )
+        if moment is not None:
+            quote = quoted(line[cue.start() : cue.end() + 48])
+            if moment.date() < today:
+                return DateRead(None, (Evidence("text", "date.past", quote),))
+            return DateRead(epoch_day(moment.date()), (Evidence("text", "date.return", quote),))
     return NO_DATE
 
 
@@ -104,7 +134,9 @@ def _line(text: str) -> str:
 def _role(line: str, seen: DateSeen) -> Role | None:
     before = line[max(0, seen.start - _BEFORE) : seen.start]
     after = line[seen.end : seen.end + _AFTER]
-    if _UNTIL_BEFORE.search(before):
+    if _RETURN_RIGHT_AFTER.search(after):
+        return "return"
+    if seen.ranged or _UNTIL_BEFORE.search(before):
         return "until"
     if _RETURN_BEFORE.search(before) and not _START_AND_RANGE(before, after):
         return "return"

@@ -14,15 +14,18 @@ from datetime import date
 
 from streams.core.reading import rows_answer, rows_automatic, rows_stop
 from streams.core.reading.bounces import Returned, returned_mail
-from streams.core.reading.cues import CueTable, Found
+from streams.core.reading.cues import Cue, CueTable, Found
 from streams.core.reading.cutting import human_text
+from streams.core.reading.date_forms import Order
 from streams.core.reading.dates import NO_DATE, DateRead, asked_date, date_order, epoch_day, local_date, return_date
 from streams.core.reading.headers import SUBJECT_CHARS, Sign, acknowledgement_signs, automatic_signs, lowered, says_human
-from streams.core.reading.sentiment import language_of, sentiment_of
+from streams.core.reading.language import spoken
+from streams.core.reading.sentiment import sentiment_of
 from streams.core.reading.verdict import Evidence, Reading, ReplyClass, quoted
 from streams.core.reading.words import Words, folded, words_of
 
 CUE_CHARS = 6_000
+_NAMED = Cue("referral", "name", 0.85, ())
 _C = ReplyClass
 
 HUMAN_CUES = CueTable(
@@ -44,9 +47,17 @@ _PLAIN_ANSWER = re.compile(
 )
 _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _NAME = re.compile(
-    r"(?:speak (?:to|with)|talk (?:to|with)|contact|reach out to|ask|email|write to|try|an|kontaktieren sie(?: bitte)?|kollegen?|kollegin|herrn?|frau|collègue|contacter|contactez|adresser à|adressez-vous à|contacte a|hable con|escriba a|compañer[oa]|colleague|to|is|heißt|est|es|cc'?ing|copying|looping in|adding)"
+    r"(?:speak (?:to|with)|talk (?:to|with)|contact|reach out to|ask|email|write to|try|sie sich an|kontaktieren sie(?: bitte)?|kollegen?|kollegin|herrn?|frau|collègue|contacter|contactez|adresser à|adressez-vous à|contacte a|hable con|escriba a|compañer[oa]|colleague|person is|contact is|is|heißt|est|cc'?ing|copying|looping in|adding)"
     r",? (?:my colleague |our colleague |meine[nrm]? kolleg(?:e|en|in) |mon collègue |ma collègue |mi compañer[oa] |herrn? |frau |mr\.? |mrs\.? |ms\.? |dr\.? |m\. |mme |sr\.? |sra\.? )?(?P<name>[A-ZÄÖÜÉÈÁÍÓÚÑ][\w’'-]{1,30}(?: (?:van |von |de |der |den |la )?[A-ZÄÖÜÉÈÁÍÓÚÑ][\w’'-]{1,30}){0,2})",
     re.IGNORECASE,
+)
+
+
+_POINTER = re.compile(
+    r"(?:(?:[Pp]lease|[Kk]indly|[Yy]ou(?:'d| should| can| could| may| might want to| need to| must| want to| have to| better)?|[Tt]ry to|^|[.,;:!?\n–-]) ?(?:better |rather |instead )?(?:[Cc]ontact|[Ss]peak (?:to|with)|[Tt]alk (?:to|with)|[Rr]each out to|[Gg]et in touch with|[Ee]?-?[Mm]ail|[Ww]rite to|[Aa]sk|[Tt]ry)"
+    r"|(?:[Vv]euillez|[Mm]erci de|[Vv]ous pouvez|[Vv]ous devriez) (?:contacter|vous adresser à|écrire à|joindre)|[Cc]ontactez|[Aa]dressez-vous à|[Bb]itte (?:kontaktieren Sie|wenden Sie sich an|schreiben Sie|fragen Sie)|[Ww]enden Sie sich (?:bitte )?an|[Cc]ontacte (?:con|a)|[Pp]óngase en contacto con|[Hh]able con|[Ee]scriba a|[Dd]iríjase a)"
+    r" (?:(?:Mr|Mrs|Ms|Dr|Mme|M|Sr|Sra|Herrn?|Frau)\.? )?(?P<name>[A-ZÄÖÜÉÈÁÍÓÚÑ][\w’'-]{1,30}(?: (?:van |von |de |der |la )?[A-ZÄÖÜÉÈÁÍÓÚÑ][\w’'-]{1,30}){0,2})",
+    re.MULTILINE,
 )
 
 
@@ -77,7 +88,7 @@ def read_reply(
     words = words_of(own[:CUE_CHARS])
     weak = acknowledgement_signs(known, subject)
     if weak and not signs:
-        acknowledged = _of_ticket_system(weak, words)
+        acknowledged = _of_ticket_system(weak, words, language)
         if acknowledged is not None:
             return acknowledged
     return _of_person(known, signs, subject, own, words, today, language, country)
@@ -92,7 +103,8 @@ def _of_returned(back: Returned) -> Reading:
 def _of_machine(known: Mapping[str, str], signs: Sequence[Sign], subject: str, own: str, today: date, language: str | None, country: str | None) -> Reading:
     """Which automatic answer it is: the words decide, then what the header or subject says, then out-of-office."""
     words = words_of(own[:CUE_CHARS])
-    found = AUTOMATIC_CUES.find(words)
+    tongue = spoken(words.line, language)
+    found = AUTOMATIC_CUES.find(words, tongue.possible)
     proof = tuple(sign.evidence for sign in signs)
     kind = _automatic_kind(found, signs)
     cue = next((f for f in found if _AUTOMATIC_CLASS[f.cue.name] is kind), None)
@@ -101,8 +113,8 @@ def _of_machine(known: Mapping[str, str], signs: Sequence[Sign], subject: str, o
     confidence = min(0.99, max(sign.weight for sign in signs)) if cue is not None or any(s.kind for s in signs) else 0.7
     when = NO_DATE
     if kind is _C.OOO:
-        when = _away_until(known, signs, subject, own, words, today, language, country)
-    to = _referral(own) if kind in (_C.LEFT_COMPANY, _C.OOO) else None
+        when = _away_until(known, signs, subject, own, today, date_order(tongue.language, language, country))
+    to = _referral(own, known) if kind in (_C.LEFT_COMPANY, _C.OOO) else None
     return Reading(kind, confidence, (*proof, *when.evidence), True, when.until, referral_to=to)
 
 
@@ -122,7 +134,7 @@ def _automatic_kind(found: Sequence[Found], signs: Sequence[Sign]) -> ReplyClass
     return _C.AUTO_ACK if generated else _C.OOO
 
 
-def _away_until(known: Mapping[str, str], signs: Sequence[Sign], subject: str, own: str, words: Words, today: date, language: str | None, country: str | None) -> DateRead:
+def _away_until(known: Mapping[str, str], signs: Sequence[Sign], subject: str, own: str, today: date, order: Order) -> DateRead:
     """The end of Apple's vacation header, else the text's date, else the subject's (unless that is our own subject)."""
     apple = re.search(r"enddate=(\d{4})-(\d\d)-(\d\d)", known.get("x-apple-criteria", ""), re.IGNORECASE)
     if apple is not None:
@@ -132,7 +144,6 @@ def _away_until(known: Mapping[str, str], signs: Sequence[Sign], subject: str, o
             end = today
         if end > today:
             return DateRead(epoch_day(end), (Evidence("header", "date.x-apple-criteria", quoted(known["x-apple-criteria"])),))
-    order = date_order(language_of(words.line, language), language, country)
     when = return_date(own, today, order)
     if when.evidence or any(sign.evidence.source == "subject" and ":" in subject for sign in signs):
         return when
@@ -140,35 +151,39 @@ def _away_until(known: Mapping[str, str], signs: Sequence[Sign], subject: str, o
     return DateRead(titled.until, tuple(Evidence("subject", e.what, e.quote) for e in titled.evidence))
 
 
-def _of_ticket_system(weak: Sequence[Sign], words: Words) -> Reading | None:
+def _of_ticket_system(weak: Sequence[Sign], words: Words, language: str | None) -> Reading | None:
     """An acknowledgement without any automatic header: the sender or subject and the words must agree."""
-    found = [f for f in AUTOMATIC_CUES.find(words) if f.cue.name == "auto_ack"]
+    found = [f for f in AUTOMATIC_CUES.find(words, spoken(words.line, language).possible) if f.cue.name == "auto_ack"]
     if not found:
         return None
     return Reading(_C.AUTO_ACK, 0.8, (*(sign.evidence for sign in weak), found[0].evidence()), True)
 
 
 def _of_person(known: Mapping[str, str], signs: Sequence[Sign], subject: str, own: str, words: Words, today: date, language: str | None, country: str | None) -> Reading:
-    found = HUMAN_CUES.find(words)
-    spoken = language_of(words.line, language)
+    tongue = spoken(words.line, language)
+    found = HUMAN_CUES.find(words, tongue.possible)
+    order = date_order(tongue.language, language, country)
     classes = _classes(found)
+    named = _POINTER.search(own[:CUE_CHARS]) if _C.REFERRAL not in classes else None
+    if named is not None:
+        classes[_C.REFERRAL] = Found(_NAMED, words.line.count(" . "), quoted(named[0]))
     absent = [f for f in found if f.cue.name == "absent"]
     chosen = _chosen_class(classes, bool(absent), words)
     when = NO_DATE
     if chosen is _C.NOT_NOW:
-        when = _asked_for(classes[_C.NOT_NOW], words, own, today, date_order(spoken, language, country))
+        when = _asked_for(classes[_C.NOT_NOW], words, own, today, order)
     elif absent:
-        when = return_date(own, today, date_order(spoken, language, country))
+        when = return_date(own, today, order)
     proof = _evidence(chosen, classes, absent, signs, known, found)
     legal = any(f.cue.name == "legal" for f in found)
-    to = _referral(own) if chosen in (_C.REFERRAL, _C.WRONG_PERSON, _C.LEFT_COMPANY) or _C.REFERRAL in classes else None
+    to = _referral(own, known) if chosen in (_C.REFERRAL, _C.WRONG_PERSON, _C.LEFT_COMPANY) or _C.REFERRAL in classes else None
     return Reading(
         chosen,
         _confidence(chosen, classes),
         (*proof, *when.evidence),
         False,
         when.until,
-        sentiment_of(own, spoken),
+        sentiment_of(own, tongue.language),
         tuple(c for c in HUMAN_ORDER if c in classes and c is not chosen),
         legal,
         any(f.cue.name == "objection" for f in found),
@@ -186,8 +201,6 @@ def _classes(found: Sequence[Found]) -> dict[ReplyClass, Found]:
         best.setdefault(_C(name), one)
     if _C.NOT_INTERESTED in best and _C.INTERESTED in best and best[_C.INTERESTED].sentence == best[_C.NOT_INTERESTED].sentence:
         del best[_C.INTERESTED]
-    if _C.REFERRAL in best and _C.INTERESTED in best and _C.WRONG_PERSON not in best and best[_C.REFERRAL].cue.confidence < 0.9:
-        pass
     return best
 
 
@@ -225,18 +238,19 @@ def _evidence(chosen: ReplyClass, classes: Mapping[ReplyClass, Found], absent: S
     return tuple(proof)
 
 
-def _asked_for(cue: Found, words: Words, own: str, today: date, order: str | None) -> DateRead:
+def _asked_for(cue: Found, words: Words, own: str, today: date, order: Order) -> DateRead:
     """The date in the sentence that says "not now", else in the next ones, else anywhere."""
     near = " . ".join(words.raw[cue.sentence : cue.sentence + 3])
-    when = asked_date(near, today, order)  # type: ignore[arg-type]
-    return when if when.evidence else asked_date(own, today, order)  # type: ignore[arg-type]
+    when = asked_date(near, today, order)
+    return when if when.evidence else asked_date(own, today, order)
 
 
-def _referral(own: str) -> str | None:
+def _referral(own: str, known: Mapping[str, str]) -> str | None:
     """Whom to write to instead: a mail address, else a name after "speak to" and the like."""
-    address = _ADDRESS.search(own[:CUE_CHARS])
-    if address is not None:
-        return address[0].rstrip(".")
+    writer = f"{known.get('from', '')} {known.get('reply-to', '')} {known.get('to', '')}".lower()
+    for address in _ADDRESS.finditer(own[:CUE_CHARS]):
+        if address[0].lower() not in writer:
+            return address[0]
     for name in _NAME.finditer(own[:CUE_CHARS]):
         if name["name"][:1].isupper():
             return " ".join(name["name"].split())

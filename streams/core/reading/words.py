@@ -97,13 +97,28 @@ def words_of(text: str) -> Words:
 
 
 def _joined(text: str) -> str:
-    """Long lines run on (mail tools wrap them); a short line ends a sentence."""
+    """Long lines run on (mail tools wrap them), and so do lines before a small letter; other ends of lines end sentences."""
     if "\n" not in text:
         return text
     parts: list[str] = []
+    last = ""
     for line in text.split("\n"):
-        parts.append(line + (" " if len(line) >= 45 else "\n\n"))
+        if parts and not _runs_on(last, line):
+            parts.append("\n\n")
+        parts.append(f"{line} ")
+        last = line
     return "".join(parts)
+
+
+_GREETING = re.compile(r"^\s*(?:hi|hello|hey|dear|hallo|liebe|lieber|guten|sehr geehrte|bonjour|cher|chère|hola|estimad|buenos|buenas|ciao|beste|olá|good)\b", re.IGNORECASE)
+
+
+def _runs_on(line: str, following: str) -> bool:
+    if not line.strip() or not following.strip():
+        return False
+    if len(line) >= 45:
+        return True
+    return following.lstrip()[:1].islower() and line.rstrip()[-1:] not in ",.!?:;" and _GREETING.match(line) is None
 
 
 def _spelled(token: str) -> str:
