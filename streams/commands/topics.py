@@ -81,4 +81,6 @@ def _size(topic: Any) -> str:
 
 def _complain(differing: tuple[Any, ...]) -> None:
     if differing:
-        raise TopicsDiffer("".join(f"\n  {difference}" for difference in differing))
+        from streams.kafka.admin import told
+
+        raise TopicsDiffer("".join(f"\n  {line}" for line in told(differing)))

@@ -1,13 +1,14 @@
 """The topics of streams/topics.py on a cluster: create what is missing, say what differs, never destroy or shrink.
 
-`plan` says what each topic must be, `TopicAdmin` what is there, `differences` compares. Only `TopicAdmin` touches Kafka.
+`plan` says what each topic must be, `TopicAdmin` what is there, `differences` compares. Only `TopicAdmin` does I/O.
 """
 
 from __future__ import annotations
 
 import operator
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
@@ -94,8 +95,8 @@ def _missing(want: Wanted) -> Difference:
 def _differences(want: Wanted, got: Found) -> Iterable[Difference]:
     if got.partitions != want.partitions:
         remedy = (
-            f"Set LEADLANE_LANES to {got.partitions} if all lead-keyed topics have so many; "
-            "partitions cannot be taken away, and new ones part leads from their state."
+            f"If all lead-keyed topics have {got.partitions}, set LEADLANE_LANES to it: partitions cannot be taken "
+            "away, and new ones part leads from their state."
         )
         if want.partitions == 1:
             remedy = "It must be read in one order: empty it, then create it anew."
@@ -108,6 +109,14 @@ def _differences(want: Wanted, got: Found) -> Iterable[Difference]:
         if expected is not None and there is not None and not is_enough(there, expected):
             change = f"--entity-type topics --entity-name {want.name} --alter --add-config {name}={expected}"
             yield Difference(want.name, name, expected, there, f"Change it: kafka-configs {change}")
+
+
+def told(differing: Iterable[Difference]) -> list[str]:
+    """A line for each difference; topics that differ in the same way share one."""
+    alike: dict[Difference, list[str]] = {}
+    for each in differing:
+        alike.setdefault(replace(each, topic=""), []).append(each.topic)
+    return [str(replace(each, topic=", ".join(names))) for each, names in alike.items()]
 
 
 class TopicAdmin:
@@ -150,7 +159,8 @@ class TopicAdmin:
         }
 
     def create(self, wanted: Iterable[Wanted]) -> None:
-        """Create these topics and wait until they are usable; one that came to be meanwhile is left as it is."""
+        """Create these topics and wait until they show; one that came to be meanwhile is left as it is."""
+        wanted = tuple(wanted)
         new = [NewTopic(each.name, each.partitions, each.replication, config=dict(each.config)) for each in wanted]
         if not new:
             return
@@ -163,7 +173,21 @@ class TopicAdmin:
                         f"{self._settings.brokers} did not create {name}: {error.args[0].str()}. "
                         "Mend that, then run `leadlane topics apply` again; it goes on where it stopped."
                     ) from error
-        self._metadata = self._client.list_topics(timeout=ANSWER_SECONDS)
+        self.wait_for(lambda topics: {each.name for each in wanted} <= topics)
+
+    def wait_for(self, seen: Callable[[set[str]], bool]) -> None:
+        """Wait until the names of the topics are as `seen` says: the controller answers before all brokers know."""
+        deadline = time.monotonic() + CREATE_SECONDS
+        while True:
+            self._metadata = self._client.list_topics(timeout=ANSWER_SECONDS)
+            if seen({name for name, about in self._metadata.topics.items() if not about.error}):
+                return
+            if time.monotonic() > deadline:
+                raise TopicRefused(
+                    f"{self._settings.brokers} did not show a change of topics within {CREATE_SECONDS:.0f} s. "
+                    "Look at the brokers' logs, then run `leadlane topics check`."
+                )
+            time.sleep(0.02)
 
     def _unreachable(self, error: KafkaException) -> BrokerUnreachable:
         return BrokerUnreachable(
