@@ -22,7 +22,7 @@ def event_headers(event: Event) -> Headers:
         ("ce_id", event.event_id.encode()),
         ("ce_source", b"/" + event.source.encode()),
         ("ce_type", b"leadlane." + type(event).__name__.encode()),
-        ("ce_time", time_text(event.occurred_at)),
+        ("ce_time", time_text(event.occurred_at).encode()),
     )
 
 
