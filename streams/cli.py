@@ -14,9 +14,15 @@ from streams.errors import LeadlaneError
 
 # name: (module:attribute, one line of help), in the order of a first day
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("streams.commands.demo:demo", "Run the whole pipeline here, with simulated traffic and people."),
     "doctor": ("streams.commands.doctor:doctor", "Check this machine, the settings and the cluster."),
     "broker": ("streams.commands.broker:broker", "Run an embedded Kafka in the foreground, for try-outs."),
     "topics": ("streams.commands.topics:topics", "Create and check the topics."),
+    "policy": ("streams.commands.policy:policy", "Check, compare, publish and roll back policies."),
+    "worker": ("streams.commands.worker:worker", "Decide what comes in: the lanes of one process."),
+    "feed": ("streams.commands.feed:feed", "Turn a CSV export into profiles, signals and labels."),
+    "explain": ("streams.commands.explain:explain", "Say for a person why something was decided."),
+    "dlq": ("streams.commands.dlq:dlq", "Dead letters: list, show, send again once."),
     "settings": ("streams.commands.settings:settings", "Every setting, with the values in force."),
 }
 

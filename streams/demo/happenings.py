@@ -98,11 +98,18 @@ def profile(pen: Pen) -> LeadProfile:
         stage=lead.kind.stage,  # type: ignore[arg-type]
         vip=lead.kind.name == "vip",
         target_account=account.target,
+        owner=account.owner,
+        duplicate_of="L000000" if lead.kind.name == "probable duplicate" else None,
         amount_hint=250_000.0 if lead.kind.name == "high value" else None,
         segments=("minors",) if lead.kind.name == "sensitive" else (),
         attributes={"industry": account.industry},
         consent=lead.consent,
     )
+
+
+def other_source(pen: Pen) -> Story:
+    """Another system states another country."""
+    yield 0, LeadProfile(**pen.common("billing"), country="NL")
 
 
 def arrival(pen: Pen) -> Story:
@@ -173,9 +180,9 @@ def burst(pen: Pen) -> Story:
 
 
 def bot(pen: Pen) -> Story:
-    """A scanner clicks everything: more than 20 events in a minute."""
-    for step in range(26):
-        yield step * 500, _activity(pen, "clicked", step * 500)
+    """A scanner clicks everything: more than 20 events in a minute, wherever the minute begins."""
+    for step in range(45):
+        yield step * 400, _activity(pen, "clicked", step * 400)
 
 
 def meeting(pen: Pen) -> Story:
@@ -255,7 +262,8 @@ HAPPENINGS = (
     Happening("unclear", 1, reply(mails.UNCLEAR)),
     Happening("objection", 0.5, activity("objection")),
     Happening("erasure", 0.5, activity("erasure_requested", channel="web")),
-    Happening("bot", 0.6, bot),
+    Happening("bot", 1.5, bot),
+    Happening("another source disagrees", 300, other_source, ("disputed",)),
     Happening("opportunity", 2, opportunity, ("hot", "warm", "high value")),
     Happening("severe ticket", 30, ticket(1), ("customer",)),
     Happening("mild ticket", 60, ticket(4), ("customer",)),

@@ -67,7 +67,7 @@ INTERESTED = (
 )
 NOT_NOW_DATED = (
     Mail("en", "Re: Your proposal", "Not now please. Contact me again on {date}."),
-    Mail("en", "Re: Following up", "Not the right time for us. Please get back to me on {date}."),
+    Mail("en", "Re: Following up", "Not the right time for us. Write to me again on {date}."),
 )
 NOT_NOW = (
     Mail("en", "Re: Your proposal", "Not right now, the timing is bad. Maybe later."),

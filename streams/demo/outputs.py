@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams import topics
 from streams.kafka.security import confluent_config
@@ -71,8 +71,19 @@ class Outputs:
             for partition in range(topic.partitions(settings.lanes))
         ]
         for place in places:
-            _, place.offset = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
+            place.offset = self._end(place)
         return places
+
+    def _end(self, place: TopicPartition) -> int:
+        """The end of a partition; one that was just created may still be without a leader."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                return int(self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)[1])
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
 
     def _follow(self) -> None:
         while not self._stop.is_set():

@@ -18,6 +18,7 @@ TIME_LAPSE = 60  # an SLA of a minute runs out in a second
 ACTOR = "demo"
 WORKDAY_SECONDS = 8 * 3600
 UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "business day": WORKDAY_SECONDS}
+GONE = "lou"  # owns accounts in the CRM, but is no longer here
 ACTIVE = "active"  # key of the pointer in control.policies
 
 # rep: their queues and how much they take on
@@ -42,7 +43,7 @@ def demo_policy(shipped: str) -> str:
     document["sla_defaults"]["clock"] = "wall"
     for sla in document["slas"].values():
         sla["budget"] = f"{_seconds(sla['budget']) / TIME_LAPSE:g} s"
-    document["values"]["settling_minutes"] = document["values"]["settling_minutes"] / TIME_LAPSE
+    document["values"]["settling_minutes"] //= TIME_LAPSE
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
@@ -58,6 +59,8 @@ def control_records(policy: str, now: int) -> tuple[tuple[str, str, ControlRecor
         ("control.roster", rep, RosterEntry(rep_id=rep, name=rep.title(), queues=queues, weight=weight, **said))
         for rep, queues, weight in REPS
     ]
+    gone = RosterEntry(rep_id=GONE, name=GONE.title(), queues=("sales",), active=False, **said)
+    roster.append(("control.roster", GONE, gone))
     approvals = [
         ("control.approvals", f"demo-{number}", _approval(f"demo-{number}", content, segment, said))
         for number, (content, segment) in enumerate(APPROVED, start=1)

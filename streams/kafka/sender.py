@@ -41,7 +41,6 @@ class Sender:
                 # A key must land where Kafka's own clients put it: the lane refuses a lead on another's partition.
                 partitioner="murmur2_random",
                 linger_ms=linger_ms,
-                compression_type="lz4",
                 queue_buffering_max_messages=MOST_QUEUED,
             )
         )

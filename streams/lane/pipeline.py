@@ -1,4 +1,4 @@
-"""The decision processor: input bytes -> event -> decision -> output bytes, and what cannot be processed as dead letters.
+"""The decision processor: input bytes -> event -> decision -> output bytes; what cannot be processed is a dead letter.
 
 Law of this module: every input record ends in exactly one of decided, quiet, duplicate or dead; a record that fails
 leaves its lead's state as it was.
@@ -9,6 +9,7 @@ Next: streams/lane/store.py
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from aiokafka.partitioner import murmur2
 
@@ -19,10 +20,14 @@ from streams.core.decide import Decision, Kind, decide, tick
 from streams.core.effects import Effect, UpdateCase
 from streams.core.moment import Moment
 from streams.core.state import LeadState, pack, unpack
+from streams.kafka.codec import wire_for
+from streams.lane.context import ContextBuilder
 from streams.lane.deadletters import dead_letter
-from streams.lane.processor import Batch, InputRecord, Outcome, OutputRecord
+from streams.lane.job import Job, LaneSettings
+from streams.lane.processor import Batch, InputRecord, JournalEntry, Outcome, OutputRecord
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import Wire
+from streams.settings import load_settings
 
 TICK_TOPIC = "lane.tick"  # the trigger of decisions that a timer makes
 DEAD = "dead"
@@ -31,6 +36,9 @@ HEADER_ROOM = 1024  # bytes for headers and framing of one record
 OUTPUT_TOPIC: dict[type[Effect], str] = {
     effects.RECORD[topic.record]: topic.name for topic in topics.TOPICS if topic.record in effects.RECORD
 }  # but for cases, which go to two topics: see _outputs
+OUTPUTS = tuple(
+    topic.name for topic in topics.TOPICS if topic.role is topics.Role.OUTPUT and topic is not topics.JOURNAL
+)
 
 
 class DecisionPipeline:
@@ -158,3 +166,17 @@ class _Timer:
 def _count(outcome: Outcome, topic: str, kind: str) -> None:
     name = f"{topic}/{kind}"
     outcome.counts[name] = outcome.counts.get(name, 0) + 1
+
+
+def job(settings: LaneSettings) -> Job:
+    """The decision pipeline as the job of a worker; schema ids as the environment says."""
+    wire = wire_for(load_settings(brokers=settings.brokers, lanes=settings.lanes))
+    return Job(
+        processor=DecisionPipeline(wire, settings.lanes, settings.max_record_bytes),
+        build=ContextBuilder(wire).build,
+        write_entry=wire.encode,
+        read_entry=lambda value: cast(JournalEntry, wire.decode_any(topics.JOURNAL.name, value)),
+        controls=tuple(topic.name for topic in topics.CONTROLS),
+        outputs=OUTPUTS,
+        limits={topics.DEAD_LETTERS.name: topics.DEAD_LETTERS.max_message_bytes},
+    )

@@ -68,7 +68,7 @@ def test_late_events_arrive_hours_after_they_occurred() -> None:
 
 
 def test_a_lead_arrives_with_its_profile_and_scores() -> None:
-    first = [type(m.value).__name__ for m in traffic(3, 5, 1)]
+    first = [type(m.value).__name__ for m in traffic(5, 5, 1)]
     assert sorted(first) == ["IntentSignal", "LeadProfile", "ScoreSignal", "ScoreSignal", "ScoreSignal"]
 
 
