@@ -116,9 +116,15 @@ class Calendars:
         return day
 
     def business_days_later(self, at: int, n: int, zone: str, country: str) -> int:
-        """The same clock time as `at`, n working days after its day."""
-        clock = local_time(at, zone)
-        return _instant(self.business_days_after(clock // DAY, n, country) * DAY + clock % DAY, zone)
+        """The same clock time as `at`, n working days after its day.
+
+        On a day off it is as if the next working day had just begun: n whole working days pass, and what happens later
+        on a weekend never ends earlier.
+        """
+        day, time = divmod(local_time(at, zone), DAY)
+        if not self.is_working(day, country):
+            day, time = self.business_days_after(day, 1, country), 0
+        return _instant(self.business_days_after(day, n, country) * DAY + time, zone)
 
     def at_hour(self, day: int, hour: int, zone: str) -> int:
         """When it is `hour` o'clock on `day` in `zone`."""
