@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("streams.commands.doctor:doctor", "Check this machine, the settings and the cluster."),
     "broker": ("streams.commands.broker:broker", "Run an embedded Kafka in the foreground, for try-outs."),
     "topics": ("streams.commands.topics:topics", "Create and check the topics."),
+    "schemas": ("streams.commands.schemas:schemas", "Check and list the schemas of the records."),
     "policy": ("streams.commands.policy:policy", "Check, compare, publish and roll back policies."),
     "worker": ("streams.commands.worker:worker", "Decide what comes in: the lanes of one process."),
     "feed": ("streams.commands.feed:feed", "Turn a CSV export into profiles, signals and labels."),

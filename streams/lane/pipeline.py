@@ -24,7 +24,8 @@ from streams.kafka.codec import wire_for
 from streams.lane.context import ContextBuilder
 from streams.lane.deadletters import dead_letter
 from streams.lane.job import Job, LaneSettings
-from streams.lane.processor import Batch, InputRecord, JournalEntry, Outcome, OutputRecord
+from streams.lane.processor import Batch, Headers, InputRecord, JournalEntry, Outcome, OutputRecord
+from streams.lane.registry import RegistryUnreachable
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import Wire
 from streams.settings import load_settings
@@ -55,6 +56,8 @@ class DecisionPipeline:
         for record in batch.records:
             try:
                 kind = self._record(states, record, seq, batch, context, outcome)
+            except RegistryUnreachable:  # no record is to blame: the lane is rebuilt and asks again
+                raise
             except Exception as error:  # the dead-letter path: whatever went wrong, the lane goes on
                 letter = dead_letter(self._wire, record, error, batch.lane, batch.now)
                 outcome.outputs.setdefault(topics.DEAD_LETTERS.name, []).append(letter)
@@ -107,6 +110,8 @@ class DecisionPipeline:
             decision = tick(unpack(packed), moment, context)
             self._collect(key, decision, batch, outcome)
             _count(outcome, TICK_TOPIC, decision.kind.value)
+        except RegistryUnreachable:
+            raise
         except Exception as error:  # the dead-letter path: the timer is kept, the lane goes on
             trigger = _Timer(TICK_TOPIC, batch.lane, seq, batch.now, key, packed)
             letter = dead_letter(self._wire, trigger, error, batch.lane, batch.now)
@@ -155,7 +160,7 @@ class DecisionPipeline:
 class _Timer:
     """A due timer in the shape of an input record, for its dead letter."""
 
-    headers = ()
+    headers: Headers = ()
 
     def __init__(self, topic: str, partition: int, offset: int, timestamp: int, key: bytes, value: bytes) -> None:
         self.topic, self.partition, self.offset, self.timestamp = topic, partition, offset, timestamp
