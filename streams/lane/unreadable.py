@@ -7,6 +7,7 @@ time only for records that are wrong.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -102,8 +103,6 @@ def _fits(value: Any, kind: inspect.Type) -> bool:
 
 
 def _str_fits(value: str, kind: inspect.StrType) -> bool:
-    import re
-
     return (kind.min_length or 0) <= len(value) <= (math.inf if kind.max_length is None else kind.max_length) and (
         kind.pattern is None or re.search(kind.pattern, value) is not None
     )
