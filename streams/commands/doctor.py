@@ -1,0 +1,122 @@
+"""`leadlane doctor`: is everything there that a worker needs? Each line says ok, or what to do."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+
+from streams.commands.options import brokers_option
+from streams.errors import LeadlaneError, NotReady
+from streams.settings import Settings, load_settings
+
+OLDEST_PYTHON = (3, 11)
+REGISTRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look gave. `remedy` is empty when all is well."""
+
+    subject: str
+    seen: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        if not self.remedy:
+            return f"ok      {self.subject}: {self.seen}"
+        return f"FAILED  {self.subject}: {self.seen}\n        {self.remedy}"
+
+
+@click.command()
+@brokers_option
+def doctor(brokers: str | None) -> None:
+    """Check Python, settings, brokers, topics, the active policy and the schema registry; exit code 6 if any fails."""
+    failed = 0
+    for finding in examine(brokers):
+        click.echo(finding)
+        failed += bool(finding.remedy)
+    if failed:
+        raise NotReady(f"{failed} of the lines above say FAILED. Do what they say, from the first to the last.")
+
+
+def examine(brokers: str | None) -> list[Finding]:
+    """Every look, in the order in which faults should be mended; what a fault makes pointless is left out."""
+    findings = [look_at_python()]
+    try:
+        settings = load_settings(brokers=brokers)
+    except LeadlaneError as error:
+        return [*findings, _failed("settings", error)]
+    findings.append(Finding("settings", "no fault; `leadlane settings` prints them"))
+    cluster = _tried("brokers", look_at_brokers, settings)
+    findings.append(cluster)
+    if not cluster.remedy:
+        findings += [_tried("topics", look_at_topics, settings), _tried("policy", look_at_policy, settings)]
+    if settings.schema_registry_url:
+        findings.append(_tried("schema registry", look_at_registry, settings))
+    else:
+        findings.append(Finding("schema registry", "none is set: ids come from the built-in catalogue"))
+    return findings
+
+
+def look_at_python() -> Finding:
+    """Is this Python new enough?"""
+    seen = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding("python", seen, f"Expected {'.'.join(map(str, OLDEST_PYTHON))} or newer.")
+    return Finding("python", seen)
+
+
+def look_at_brokers(settings: Settings) -> Finding:
+    """Does a cluster answer?"""
+    from streams.kafka.admin import TopicAdmin
+
+    return Finding("brokers", f"{TopicAdmin(settings).brokers} at {settings.brokers}")
+
+
+def look_at_topics(settings: Settings) -> Finding:
+    """Is every topic there, as declared?"""
+    from streams.kafka import admin
+    from streams.topics import TOPICS
+
+    differing = admin.told(admin.check(settings))
+    if differing:
+        return Finding("topics", f"{len(differing)} differences from the declaration", "\n        ".join(differing))
+    return Finding("topics", f"{len(TOPICS)} as declared")
+
+
+def look_at_policy(settings: Settings) -> Finding:
+    """Is a policy active? A worker does not start without."""
+    from streams.policy.publish import read_published
+
+    published = read_published(settings)
+    if published.active is None:
+        return Finding("policy", "none is active", "Publish one: leadlane policy publish")
+    return Finding("policy", f"{published.active.version} is active, {len(published.versions)} published")
+
+
+def look_at_registry(settings: Settings) -> Finding:
+    """Does the schema registry answer?"""
+    import requests
+
+    url = f"{settings.schema_registry_url}".rstrip("/") + "/subjects"
+    try:
+        answer = requests.get(url, timeout=REGISTRY_SECONDS)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        return Finding("schema registry", f"{error}", "Start it or correct LEADLANE_SCHEMA_REGISTRY_URL.")
+    return Finding("schema registry", f"{len(answer.json())} subjects at {settings.schema_registry_url}")
+
+
+def _tried(subject: str, look: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    try:
+        return look(settings)
+    except LeadlaneError as error:
+        return _failed(subject, error)
+
+
+def _failed(subject: str, error: LeadlaneError) -> Finding:
+    return Finding(subject, type(error).__name__, str(error.args[0]).strip())

@@ -1,0 +1,108 @@
+"""docs/reference, written from the code: `make generate`. A test holds that the pages are current."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from streams import metrics
+from streams.policy.reference import facts_reference
+from streams.settings import Settings, expectation, variable
+from streams.topics import DAY_MS, MAX_MESSAGE_BYTES, TOPICS, Role, Topic
+
+FOLDER = Path(__file__).parent.parent / "docs" / "reference"
+
+SETTINGS_HEAD = """\
+# Settings
+
+Generated from streams/settings.py by `make generate`; do not edit.
+
+Every setting is an environment variable. An empty one counts as unset. Faults are reported all at once when a command
+starts, a variable that begins with LEADLANE_ and is no setting too. `leadlane settings` prints the values in force.
+
+| variable | takes | default | meaning |
+|---|---|---|---|
+"""
+TOPICS_HEAD = f"""\
+# Topics
+
+Generated from streams/topics.py by `make generate`; do not edit.
+
+`leadlane topics apply` creates what is missing, `leadlane topics check` says what differs; nothing is ever deleted or
+made smaller. Keys are UTF-8; values are Avro in Confluent framing unless said. Every topic takes records of up to
+{MAX_MESSAGE_BYTES:,} bytes.
+"""
+ROLES: Mapping[Role, str] = {
+    Role.INPUT: "Read by the lanes: one partition per lane, keyed by lead",
+    Role.CONTROL: "Read whole by every worker: one partition, compacted",
+    Role.OUTPUT: "Written by the lanes, in the transaction of the input",
+    Role.STATE: "The lanes' own",
+}
+METRICS_HEAD = """\
+# Metrics
+
+Generated from streams/metrics.py by `make generate`; do not edit.
+
+Served by every worker at `/metrics` on LEADLANE_WEB_PORT. No label holds a lead.
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+
+
+def settings_reference() -> str:
+    """The page on settings."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = "the host's name" if field.default_factory else "unset" if field.default is None else field.default
+        shown = f"`{default}`" if default not in ("the host's name", "unset") else default
+        rows.append(f"| `{variable(name)}` | {expectation(field)} | {shown} | {field.description} |\n")
+    return SETTINGS_HEAD + "".join(rows)
+
+
+def topics_reference() -> str:
+    """The page on topics."""
+    return TOPICS_HEAD + "".join(_role(role, title) for role, title in ROLES.items())
+
+
+def metrics_reference() -> str:
+    """The page on metrics."""
+    rows = [
+        f"| `{name}` | {metric._type} | {labels} | {metric._documentation} |\n"
+        for metric in vars(metrics).values()
+        if isinstance(metric, MetricWrapperBase)
+        for name in [metric._name + "_total" * (metric._type == "counter")]
+        for labels in [", ".join(metric._labelnames) or "-"]
+    ]
+    return METRICS_HEAD + "".join(sorted(rows))
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_reference,
+    "topics.md": topics_reference,
+    "metrics.md": metrics_reference,
+    "policy-facts.md": facts_reference,
+}
+
+
+def _role(role: Role, title: str) -> str:
+    rows = "".join(_row(topic) for topic in TOPICS if topic.role is role)
+    return f"\n## {title}\n\n| topic | record | key | kept | meaning |\n|---|---|---|---|---|\n{rows}"
+
+
+def _row(topic: Topic) -> str:
+    kept = "last value per key" if topic.compacted else f"{topic.retention_ms // DAY_MS} days"
+    return f"| `{topic.name}` | {topic.record or 'packed bytes'} | {topic.key} | {kept} | {topic.note} |\n"
+
+
+def write_pages(folder: Path = FOLDER) -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (folder / name).write_text(page())
+        print(f"wrote {folder / name}")
+
+
+if __name__ == "__main__":
+    write_pages()
