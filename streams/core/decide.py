@@ -10,7 +10,7 @@ Next: streams/core/gate.py
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 from streams.core.cadence import command_cadence, waits_for_switch
@@ -36,7 +36,7 @@ from streams.core.state import NEVER, LeadState, fingerprint, has_seen, remember
 TICK = Tick()
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """How an event counts: every input is exactly one of these, or a dead letter."""
 
     DECIDED = "decided"  # had an effect

@@ -7,7 +7,7 @@ problem to report, never a reason to stop: what was understood before stays in f
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from streams import topics
 from streams.calendars import calendars_for
 from streams.core.context import Approval, Context, ControlRecord, Policy, RosterEntry, Switch
 from streams.core.policy import CompiledPolicy
-from streams.errors import LeadlaneError
+from streams.errors import LeadlaneError, NotReady
 from streams.lane.job import ControlView
 from streams.lane.wire import Wire
 from streams.policy import load_policy
@@ -61,16 +61,26 @@ class ContextBuilder:
             )
             return None
         try:
-            active = self._wire.decode_control(topics.POLICIES.name, pointer)
-            assert isinstance(active, Policy)
-            document = self._wire.decode_control(topics.POLICIES.name, records[active.version.encode()])
-            assert isinstance(document, Policy)
-            return _compiled(document.document, f"control.policies {active.version}")
-        except KeyError:
-            problems.append(f"control.policies: the active version {active.version!r} was never published")
+            return self._published(records, pointer)
         except LeadlaneError as error:
             problems.append(f"control.policies: {error}")
-        return None
+            return None
+
+    def _published(self, records: Mapping[bytes, bytes], pointer: bytes) -> CompiledPolicy:
+        """The policy that the pointer names; the pointer's hash says which document was meant."""
+        active = self._wire.decode_control(topics.POLICIES.name, pointer)
+        assert isinstance(active, Policy)
+        packed = records.get(active.version.encode())
+        if packed is None:
+            raise NotReady(f"the active version is {active.version}, expected it among the published versions")
+        published = self._wire.decode_control(topics.POLICIES.name, packed)
+        assert isinstance(published, Policy)
+        if published.sha256 != active.sha256:
+            raise NotReady(
+                f"version {active.version} has hash {published.sha256}, expected {active.sha256} as activated: publish"
+                " the policy again under a new version"
+            )
+        return _compiled(published.document, f"control.policies {active.version}")
 
     def _read(
         self, view: ControlView, topic: topics.Topic, record: type[RecordT], problems: list[str]

@@ -91,9 +91,9 @@ class DecisionPipeline:
         moment = Moment(record.topic, record.partition, record.offset, seq, batch.now, event.lead_id)
         decision = decide(state, event, moment, context)
         if decision.kind is Kind.DUPLICATE:
-            return decision.kind.value
+            return decision.kind
         self._collect(key, decision, batch, outcome)
-        return decision.kind.value
+        return decision.kind
 
     def _tick(
         self,
@@ -109,7 +109,7 @@ class DecisionPipeline:
         try:
             decision = tick(unpack(packed), moment, context)
             self._collect(key, decision, batch, outcome)
-            _count(outcome, TICK_TOPIC, decision.kind.value)
+            _count(outcome, TICK_TOPIC, decision.kind)
         except RegistryUnreachable:
             raise
         except Exception as error:  # the dead-letter path: the timer is kept, the lane goes on

@@ -13,15 +13,22 @@ Headers = Sequence[tuple[str, bytes]]
 
 
 class InputRecord(Protocol):
-    """The part of aiokafka's ConsumerRecord that a processor may read."""
+    """The part of a consumed record that a processor may read."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
 
 
 class OutputRecord(NamedTuple):

@@ -1,0 +1,78 @@
+"""Runs the decision pipeline over events as a lane would, without Kafka: for tests of what a lane decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from aiokafka.partitioner import murmur2
+
+from streams.core.context import Context
+from streams.core.events import Event
+from streams.lane.pipeline import DecisionPipeline
+from streams.lane.processor import Batch, Headers, InputRecord, Outcome, OutputRecord, due_at
+from streams.lane.registry import BuiltInCatalogue
+from streams.lane.wire import Wire
+from tests.factories import T0
+from tests.strategies import TOPIC_OF
+
+LANES = 12
+MAX_RECORD_BYTES = 900_000
+WIRE = Wire(BuiltInCatalogue())
+
+
+class Arrived(NamedTuple):
+    """One input record."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+def lane_of(lead_id: str) -> int:
+    return int((murmur2(lead_id.encode()) & 0x7FFFFFFF) % LANES)
+
+
+def arrive(events: Iterable[Event], start: int = 0) -> list[InputRecord]:
+    """Events of one lead as the records of its lane, offsets from `start` on."""
+    return [
+        Arrived(
+            TOPIC_OF[type(event).__name__], lane_of(event.lead_id), offset, event.occurred_at,
+            event.lead_id.encode(), WIRE.encode(event),
+        )
+        for offset, event in enumerate(events, start)
+    ]  # fmt: skip
+
+
+class TestLane:
+    """A lane without Kafka: states, and what was sent so far by topic."""
+
+    __test__ = False
+
+    def __init__(self, context: Context, lane: int = 0, max_record_bytes: int = MAX_RECORD_BYTES) -> None:
+        self.context, self.lane = context, lane
+        self.pipeline = DecisionPipeline(WIRE, LANES, max_record_bytes)
+        self.states: dict[bytes, bytes] = {}
+        self.sent: dict[str, list[OutputRecord]] = {}
+        self.counts: dict[str, int] = {}
+        self.seq = 0
+
+    def run(self, records: list[InputRecord], now: int = T0, tick: bool = False) -> Outcome:
+        """One batch, and the timers that are due if `tick`."""
+        due = sorted(key for key, packed in self.states.items() if tick and 0 < due_at(packed) <= now)
+        outcome = self.pipeline.process(self.states, Batch(records, due, now, self.lane, self.seq), self.context)
+        self.seq += len(records) + len(due)
+        self.states |= {key: packed for key, packed in outcome.changed.items() if packed is not None}
+        for topic, outputs in outcome.outputs.items():
+            self.sent.setdefault(topic, []).extend(outputs)
+        for name, count in outcome.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
+        return outcome
+
+    def read(self, topic: str) -> list[object]:
+        """What was sent to a topic, decoded; tombstones left out."""
+        return [WIRE.decode_any(topic, output.value) for output in self.sent.get(topic, ()) if output.value is not None]
