@@ -32,6 +32,7 @@ class Circle(Exception):
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__(" -> ".join(names))
+        self.names = names
 
 
 def literal(number: float) -> str:

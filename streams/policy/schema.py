@@ -27,6 +27,8 @@ def schema_faults(error: ValidationError, places: Places) -> Iterator[Fault]:
             case "extra_forbidden":
                 names = sorted(_names_at(loc[:-1]))
                 yield Fault(path, line, f"one of {', '.join(names)}", f"the name {loc[-1]!r}", "Correct or remove it.")
+            case "model_type" | "dict_type":
+                yield Fault(path, line, "names with values", shown(item["input"]), "Correct it.")
             case _:
                 expected = _expected(item["msg"], item.get("ctx", {}))
                 yield Fault(path, line, expected, shown(item["input"]), "Correct it.")
@@ -43,7 +45,7 @@ def _expected(message: str, context: Mapping[str, Any]) -> str:
         return message.removeprefix(OWN)
     if "pattern" in context:
         return f"text that matches {context['pattern']}"
-    return message.removeprefix(SHOULD_BE).removeprefix("a valid ")
+    return message.removeprefix(SHOULD_BE).replace("a valid ", "a ")
 
 
 def _names_at(loc: Sequence[Step]) -> list[str]:

@@ -1,27 +1,24 @@
 """Faults of expressions and detail texts: unknown names, what zen cannot read, what is not true or false.
 
-zen has no types to check before it runs, so each expression is evaluated alone over samples: facts at, just below and
-just above every number of the policy, and equal to each of its texts.
+zen has no types to check before it runs, so each expression is evaluated alone over samples of its facts.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from random import Random
 from string import Formatter
-from typing import Any
 
 import zen
 
-from streams.core.facts import DEFAULTS, FACT, FACTS
+from streams.core.facts import DEFAULTS, FACT
 from streams.policy.document import Document
-from streams.policy.expressions import Circle, UnknownName, expand, literals_in, names_in
+from streams.policy.expressions import Circle, UnknownName, expand
 from streams.policy.faults import Fault, nearest
 from streams.policy.places import Places, Step
+from streams.policy.samples import samples_of
 
 SAMPLES = 200
-NUDGE = 0.01
 SYNTAX = "See docs/reference/policy-facts.md for the syntax."
 TYPES = "Compare facts with values of their own type."
 CONDITION = "Compare it with something: a number or a text is no condition."
@@ -32,38 +29,54 @@ def row_expression(when: str, macros: Mapping[str, str]) -> str:
     return f"({expand(when, macros, FACT)})"
 
 
+def rows_with_when(document: Document) -> Iterator[tuple[tuple[Step, ...], str]]:
+    """Where an expression stands, and the expression: terms, tiers, conditions."""
+    for name, when in document.terms.items():
+        yield ("terms", name), when
+    for at, tier in enumerate(document.tiers):
+        yield ("tiers", at, "when"), tier.when
+    for at, row in enumerate(document.conditions):
+        yield ("conditions", at, "when"), row.when
+
+
 def expression_faults(document: Document, macros: Mapping[str, str], places: Places) -> Iterator[Fault]:
     """One fault for each term, tier and condition that cannot be evaluated to true or false."""
-    rows: list[tuple[tuple[Step, ...], str]] = [(("terms", name), when) for name, when in document.terms.items()]
-    for part in ("tiers", "conditions"):
-        rows += [((part, at, "when"), row.when) for at, row in enumerate(getattr(document, part))]
-    samples = [*samples_of(macros, [when for _, when in rows], SAMPLES)]
-    for loc, when in rows:
-        problem = _problem(when, macros, samples)
+    for loc, when in rows_with_when(document):
+        problem = _problem(when, macros, _name_of(loc, document))
         if problem is not None:
             yield Fault(places.path(loc), places.line(loc), *problem)
 
 
-def _problem(when: str, macros: Mapping[str, str], samples: list[dict[str, Any]]) -> tuple[str, str, str] | None:
-    """(expected, got, what to do), None if there is none."""
+def _name_of(loc: tuple[Step, ...], document: Document) -> str:
+    """The name under which other expressions use this one; empty for conditions, which nothing uses."""
+    match loc:
+        case ("terms", name):
+            return str(name)
+        case ("tiers", int(at), _):
+            return f"is_{document.tiers[at].id}"
+    return ""
+
+
+def _problem(when: str, macros: Mapping[str, str], name: str) -> tuple[str, str, str] | None:
+    """(expected, got, what to do), None if there is none, or if it is said where it comes from."""
     try:
-        expression = expand(when, macros, FACT)
+        expression = expand(when, macros, FACT, (name,))
         compiled = zen.compile_expression(expression)
     except UnknownName as error:
-        if error.via:
-            return None  # said once, where it stands
+        if error.via != name:
+            return None
         return "known facts and names", error.name, nearest(error.name, [*FACT, *macros])
     except Circle as error:
+        if name not in error.names:
+            return None
         return "terms that end in facts", str(error), "Break the circle."
     except RuntimeError as error:
-        return "a zen expression", f"{when!r}: {zen_message(error)}", SYNTAX
-    read = names_in(expression)
-    for sample in samples:
-        facts = {name: sample[name] for name in read}
+        return "a zen expression", f"{when!r} ({zen_message(error)})", SYNTAX
+    for facts in samples_of(expression, SAMPLES):
         try:
             answer = compiled.evaluate(facts)
         except RuntimeError as error:
-            return "true or false for any facts", f"{zen_message(error)} in {when!r}", TYPES
+            return "true or false for any facts", f"{when!r} ({zen_message(error)})", TYPES
         if not isinstance(answer, bool):
             return "true or false", f"{answer!r} from {when!r}", CONDITION
     return None
@@ -81,32 +94,19 @@ def zen_message(error: RuntimeError) -> str:
 def detail_faults(document: Document, places: Places) -> Iterator[Fault]:
     """Detail texts that name what is no fact, or cannot be filled in."""
     for at, row in enumerate(document.conditions):
-        loc = ("conditions", at, "detail")
-        try:
-            names = [name for _, name, _, _ in Formatter().parse(row.detail) if name is not None]
-            unknown = [name for name in names if name not in FACT]
-            if not unknown:
-                row.detail.format_map(DEFAULTS)
-                continue
-            problem = ("known facts in {}", unknown[0] or "{}", nearest(unknown[0], FACT))
-        except (ValueError, KeyError, IndexError) as error:
-            problem = ("a format text over facts", f"{row.detail!r}: {error}", "For example `score {score:.0f}`.")
-        yield Fault(places.path(loc), places.line(loc), *problem)
+        problem = _detail_problem(row.detail)
+        if problem is not None:
+            loc = ("conditions", at, "detail")
+            yield Fault(places.path(loc), places.line(loc), *problem)
 
 
-def samples_of(macros: Mapping[str, str], expressions: list[str], count: int) -> Iterator[dict[str, Any]]:
-    """Facts that lie on every side of every number and text of the policy; the first ones are the defaults."""
-    yield dict(DEFAULTS)
-    pools = pools_of(macros, expressions)
-    random = Random(count)  # fixed: the same document, the same answer
-    for _ in range(count):
-        yield {name: random.choice(pool) for name, pool in pools.items()}
-
-
-def pools_of(macros: Mapping[str, str], expressions: list[str]) -> dict[str, list[Any]]:
-    """For each fact, values that could make a difference."""
-    numbers, texts = literals_in([*expressions, *macros.values()])
-    signed = {*numbers, *(-value for value in numbers)}
-    near = sorted(value + shift for value in signed for shift in (-NUDGE, 0.0, NUDGE))
-    by_type: dict[str, list[Any]] = {"number": near or [0.0], "text": sorted({"", *texts}), "flag": [False, True]}
-    return {fact.name: [fact.default, *by_type[fact.type]] for fact in FACTS}
+def _detail_problem(detail: str) -> tuple[str, str, str] | None:
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(detail) if name is not None]
+        unknown = next((name for name in names if name not in FACT), None)
+        if unknown is not None:
+            return "known facts in {}", unknown or "{}", nearest(unknown, FACT)
+        detail.format_map(DEFAULTS)
+    except (ValueError, KeyError, IndexError) as error:
+        return "a format text over facts", f"{detail!r} ({error})", "For example `score {score:.0f}`."
+    return None

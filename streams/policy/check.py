@@ -1,0 +1,96 @@
+"""What is allowed in a policy document and still probably not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import zen
+
+from streams.core.facts import FACT
+from streams.policy.compile import compile_document, macros_of, read_document
+from streams.policy.document import Document
+from streams.policy.expressions import expand, names_in
+from streams.policy.faults import Fault
+from streams.policy.places import Places, Step
+from streams.policy.samples import samples_of
+from streams.policy.soundness import rows_with_when
+
+TRIES = 5_000
+Found = Iterator[tuple[tuple[Step, ...], str, str, str]]  # (where, expected, got, what to do)
+
+
+def check_policy(text: str, source: str) -> tuple[Document, tuple[Fault, ...]]:
+    """The document and its warnings. Raises BadPolicy when it cannot be a policy at all."""
+    document, places = read_document(text, source)
+    compile_document(document, places, text, source)
+    return document, tuple(warnings_of(document, places))
+
+
+def warnings_of(document: Document, places: Places) -> Iterator[Fault]:
+    """Every warning about a document that compiles."""
+    for check in (_caps, _samples, _unreachable, _unused, _codes):
+        for loc, expected, got, do in check(document):
+            yield Fault(places.path(loc), places.line(loc), expected, got, do)
+
+
+def _caps(document: Document) -> Found:
+    for at, cap in enumerate(document.caps.touches):
+        if cap.most is None:
+            do = f"No cap {cap.id} is in force. Set it, or write 0 to allow nothing."
+            yield ("caps", "touches", at, "most"), "a number", "nothing", do
+    if not any(cap.channel is None and cap.most is not None for cap in document.caps.touches):
+        do = "Add a cap with `channel: null`: without one, touches on several channels add up unseen."
+        yield ("caps", "touches"), "a cap over all channels", "none", do
+
+
+def _samples(document: Document) -> Found:
+    for name in ("explore_share", "audit_share"):
+        if getattr(document.sampling, name) == 0:
+            do = "Without a sample nobody learns what automation gets wrong."
+            yield ("sampling", name), "a share above 0", "0", do
+
+
+def _unreachable(document: Document) -> Found:
+    macros = macros_of(document)
+    rows = dict(rows_with_when(document))
+    for at, tier in enumerate(document.tiers):
+        rows["tiers", at, "when"] = f"is_{tier.id}"  # it must match where no tier above does
+    for loc, when in rows.items():
+        if loc[0] != "terms" and not is_reachable(when, macros):
+            yield (
+                loc,
+                "an expression that can be true",
+                f"{when!r}, false in {TRIES:,} tries",
+                "Correct or remove the row.",
+            )
+
+
+def is_reachable(when: str, macros: Mapping[str, str]) -> bool:
+    """Whether some facts make the expression true. May miss facts that are very hard to hit."""
+    expression = expand(when, macros, FACT)
+    compiled = zen.compile_expression(expression)
+    return any(compiled.evaluate(facts) for facts in samples_of(expression, TRIES))
+
+
+def _unused(document: Document) -> Found:
+    used = {name for _, when in rows_with_when(document) for name in names_in(when)}
+    for name in document.terms:
+        if name not in used:
+            yield ("terms", name), "a term that something uses", "no use of it", "Remove it."
+    for name in document.values.__pydantic_extra__:
+        if name not in used:
+            yield ("values", name), "a value that an expression uses", "no use of it", "Remove it."
+    tiers, rows = document.tiers, document.conditions
+    slas = {*(tier.sla for tier in tiers), *(row.sla for row in rows), *(sla.also for sla in document.slas.values())}
+    overflows = (queue.overflow for queue in document.queues.values())
+    queues = {*(tier.queue for tier in tiers), *(row.queue for row in rows), *overflows}
+    for part, names, taken in (("slas", document.slas, slas), ("queues", document.queues, queues)):
+        for name in names:
+            if name not in taken:
+                yield (part, name), "one that a row uses", "no use of it", "Remove it."
+
+
+def _codes(document: Document) -> Found:
+    if "OTHER" not in document.codes:
+        do = "Without it people pick a wrong code when none fits."
+        yield ("codes",), "OTHER among the codes", "none", do
