@@ -121,10 +121,7 @@ class Calendars:
         On a day off it is as if the next working day had just begun: n whole working days pass, and what happens later
         on a weekend never ends earlier.
         """
-        day, time = divmod(local_time(at, zone), DAY)
-        if not self.is_working(day, country):
-            day, time = self.business_days_after(day, 1, country), 0
-        return _instant(self.business_days_after(day, n, country) * DAY + time, zone)
+        return _business_days_later(self, at, n, zone, country)
 
     def at_hour(self, day: int, hour: int, zone: str) -> int:
         """When it is `hour` o'clock on `day` in `zone`."""
@@ -169,6 +166,14 @@ class Calendars:
                 opens = max(start, at_hour(day, self.row.start_hour, zone))
                 worked += max(0, min(end, at_hour(day, self.row.end_hour, zone)) - opens)
         return worked
+
+
+@lru_cache(maxsize=16_384)
+def _business_days_later(calendars: Calendars, at: int, n: int, zone: str, country: str) -> int:
+    day, time = divmod(local_time(at, zone), DAY)
+    if not calendars.is_working(day, country):
+        day, time = calendars.business_days_after(day, 1, country), 0
+    return _instant(calendars.business_days_after(day, n, country) * DAY + time, zone)
 
 
 def zone_of(state: LeadState, context: Context) -> str:

@@ -95,17 +95,17 @@ def _blocks(state: LeadState, request: OutreachRequest, at: int, zone: str, cont
 def _over(cap: Cap, touches: Sequence[Touch], request: OutreachRequest, at: int) -> Deferral | None:
     if cap.channel is not None and cap.channel != request.channel:
         return None
-    times = [
-        touch.at
-        for touch in touches
-        if touch.at > at - cap.window_ms
-        and (cap.channel is None or touch.channel == cap.channel)
-        and (touch.marketing or not cap.marketing_only)
-    ]
-    if len(times) < cap.most:
+    left, found, floor = NEVER_AGAIN, 0, at - cap.window_ms
+    for touch in reversed(touches):
+        if touch.at <= floor:
+            break
+        if (cap.channel is None or touch.channel == cap.channel) and (touch.marketing or not cap.marketing_only):
+            found += 1
+            if found == cap.most:
+                left = touch.at + cap.window_ms  # when this one leaves the window, there is room for one more
+    if found < cap.most:
         return None
-    until = times[-cap.most] + cap.window_ms if cap.most else NEVER_AGAIN
-    return Deferral(cap.id, until, f"{cap.id}: {len(times)} of {cap.most} in {_span(cap.window_ms)}")
+    return Deferral(cap.id, left, f"{cap.id}: {found} of {cap.most} in {_span(cap.window_ms)}")
 
 
 def _touches(event: ActivitySignal) -> bool:

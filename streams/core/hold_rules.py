@@ -98,7 +98,7 @@ def after_ticket(entry: HoldEntry, place: Place) -> int:
 
 
 def while_open(entry: HoldEntry, _place: Place) -> int:
-    return FOREVER if entry.at > entry.closed_at else 0
+    return FOREVER if entry.end > entry.closed_at else 0  # `end`: when its owner opened it last; `at`: when anybody did
 
 
 TIMER, PERSON, EVENT, CONSENT, VERIFIED = Lift

@@ -24,6 +24,7 @@ from streams.core.ledger import (
     Ledger,
     add_mark,
     add_step,
+    announce_thread,
     close_thread,
     lift,
     open_thread,
@@ -41,11 +42,14 @@ STEP_OF_ACTIVITY = {
     "objection": "objection",
     "erasure_requested": "erasure",
 }
+NOTED = frozenset({ActivitySignal, ReplySignal, OotoSignal, LeadProfile, AccountContext, CaseReview})
 CLOSED_BY = {"meeting_cancelled": "meeting", "ticket_closed": "ticket", "opportunity_closed": "opportunity"}
 
 
 def note(ledger: Ledger, event: Event, reading: Reading | None, row: HoldRow) -> bool:
     """Let the ledger know of an event. False when the event is none of its business."""
+    if type(event) not in NOTED:
+        return False
     match event:
         case ActivitySignal():
             return _activity(ledger, event, row)
@@ -75,8 +79,8 @@ def _activity(ledger: Ledger, event: ActivitySignal, row: HoldRow) -> bool:
             return _open(ledger, "meeting", event, event.ends_at or event.occurred_at)
         case "ticket_opened" if event.severity is not None and event.severity <= row.support_worst_severity:
             return _open(ledger, "ticket", event)
-        case "opportunity_opened" if event.by != "system":  # "lead" is what a sender says who does not say by whom
-            return _open(ledger, "opportunity", event)
+        case "opportunity_opened":
+            return _opportunity(ledger, event)
         case "csat" if event.value is not None and event.value <= row.support_csat:
             return _step(ledger, "csat", event)
         case "bounce_soft":
@@ -151,6 +155,16 @@ def _step(ledger: Ledger, rule: str, event: Event, end: int = 0) -> bool:
 
 def _open(ledger: Ledger, rule: str, event: ActivitySignal, end: int = 0) -> bool:
     open_thread(ledger, HoldEntry(rule, event.occurred_at, end, event.event_id, event.ref or ""))
+    return True
+
+
+def _opportunity(ledger: Ledger, event: ActivitySignal) -> bool:
+    at, by_owner = (
+        event.occurred_at,
+        event.by != "system",
+    )  # a lead opens none: it stands for a sender that says nothing
+    opened = HoldEntry("opportunity", at, at * by_owner, event.event_id * by_owner, event.ref or "")
+    announce_thread(ledger, opened)
     return True
 
 

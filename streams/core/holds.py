@@ -11,7 +11,7 @@ policy learned later can move an end by, and how long a close waits for its open
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from streams.core.calendars import DAY, country_of, zone_of
 from streams.core.effects import HoldView
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streams.core.reading.verdict import Reading
     from streams.core.state import LeadState
 
-__all__ = ["HOLDS", "HoldEntry", "HoldRule", "Ledger", "active_holds", "fold_holds", "next_hold_change"]
+__all__ = ["HOLDS", "HoldEntry", "HoldRule", "Ledger", "active_holds", "fold_holds", "next_hold_change", "open_threads"]
 
 KEEP = 90 * DAY
 
@@ -55,19 +55,28 @@ def active_holds(state: LeadState, now: int, context: Context) -> tuple[ActiveHo
         known = longest.get(span.rule.kind)
         if known is None or span[:3] > known[:3]:
             longest[span.rule.kind] = span
-    if not longest:
-        return ()
+    if len(longest) < 2:
+        return tuple(_seen(span) for span in longest.values())
     ordered = sorted(longest.values(), key=lambda span: (span.rule.rank, -span.until, ORDER[span.rule.rule]))
     return tuple(_seen(span) for span in ordered)
 
 
-def next_hold_change(state: LeadState, now: int, context: Context) -> int:
-    """When the answer of active_holds next changes without an event, ms UTC; 0 for never."""
-    changes = [span.view.until for span in active_holds(state, now, context) if span.view.until]
+def next_hold_change(state: LeadState, now: int, context: Context, holds: tuple[ActiveHold, ...] | None = None) -> int:
+    """When the answer of active_holds next changes without an event, ms UTC; 0 for never.
+
+    `holds` is that answer, for a caller who has it already.
+    """
+    active = active_holds(state, now, context) if holds is None else holds
+    changes = [hold.view.until for hold in active if hold.view.until]
     consent = state.known.consent
     if consent is not None and consent.expires_at is not None and consent.basis != "none" and consent.expires_at > now:
         changes.append(consent.expires_at)
     return min(changes, default=0)
+
+
+def open_threads(state: LeadState, rule: Literal["ticket", "opportunity", "meeting"]) -> int:
+    """How many severe tickets, opportunities (whoever opened them) or meetings are open: opened later than closed."""
+    return sum(entry.rule == rule and entry.at > entry.closed_at for entry in state.ledger.entries)
 
 
 def _seen(span: _Span) -> ActiveHold:
@@ -79,14 +88,17 @@ def _seen(span: _Span) -> ActiveHold:
 
 def _spans(state: LeadState, now: int, context: Context) -> list[_Span]:
     row = context.policy.holds
-    found = [*_consent(state, now)]
+    found = _consent(state, now)
     if state.ledger.entries:
-        place = _place(state, context)
+        place, bounced = _place(state, context), False
         for entry in state.ledger.entries:
             rule = RULE[entry.rule]
-            if rule.ends is not None and (until := rule.ends(entry, place)) > now:
+            if rule.ends is None:
+                bounced = True
+            elif (until := rule.ends(entry, place)) > now:
                 found.append(_Span(until, entry.at, entry.origin, rule))
-        found += _soft_bounces(state.ledger, row, now)
+        if bounced:
+            found += _soft_bounces(state.ledger, row, now)
     if len(state.touches) >= row.fatigue_touches:
         found += _fatigue(state, row, now)
     return found
@@ -102,27 +114,30 @@ def _consent(state: LeadState, now: int) -> list[_Span]:
 
 
 def _soft_bounces(ledger: Ledger, row: HoldRow, now: int) -> list[_Span]:
-    marks = [entry for entry in ledger.entries if entry.rule == "soft_bounce"]
-    last = _last_run([mark.at for mark in marks], row.soft_bounces, row.soft_bounce_window_days * DAY)
-    if last is None or marks[last].at + row.soft_bounce_days * DAY <= now:
-        return []
-    mark = marks[last]
-    return [_Span(mark.at + row.soft_bounce_days * DAY, mark.at, mark.origin, RULE["soft_bounce"])]
+    marks = [entry for entry in reversed(ledger.entries) if entry.rule == "soft_bounce"]  # newest first
+    window, lasts = row.soft_bounce_window_days * DAY, row.soft_bounce_days * DAY
+    for last, first in zip(marks, marks[row.soft_bounces - 1 :], strict=False):
+        if last.at - first.at <= window:
+            until = last.at + lasts
+            return [_Span(until, last.at, last.origin, RULE["soft_bounce"])] if until > now else []
+    return []
 
 
 def _fatigue(state: LeadState, row: HoldRow, now: int) -> list[_Span]:
-    # A reaction, early or late, starts the count again: which order they arrived in is not asked.
-    times = [touch.at for touch in state.touches if touch.marketing and touch.at > state.signals.reaction_at]
-    last = _last_run(times, row.fatigue_touches, row.fatigue_window_days * DAY)
-    if last is None or times[last] + row.fatigue_days * DAY <= now:
-        return []
-    at = times[last]
-    return [_Span(at + row.fatigue_days * DAY, at, f"signals.activity@{at}", RULE["fatigue"])]
-
-
-def _last_run(times: list[int], n: int, window: int) -> int | None:
-    """The last index that ends a run of `n` times within `window`; times in order."""
-    return next((i for i in range(len(times) - 1, n - 2, -1) if times[i] - times[i - n + 1] <= window), None)
+    # A reaction, early or late, starts the count again: which of them came first is not asked.
+    window, lasts, since = row.fatigue_window_days * DAY, row.fatigue_days * DAY, state.signals.reaction_at
+    times: list[int] = []  # newest first
+    for touch in reversed(state.touches):
+        at = touch.at
+        if at <= since or at + window + lasts < now:
+            break
+        if touch.marketing:
+            times.append(at)
+            if len(times) >= row.fatigue_touches and times[-row.fatigue_touches] - at <= window:
+                last = times[-row.fatigue_touches]
+                found = _Span(last + lasts, last, f"signals.activity@{last}", RULE["fatigue"])
+                return [found] if found.until > now else []
+    return []
 
 
 def _place(state: LeadState, context: Context) -> Place:
@@ -143,5 +158,7 @@ def _counts(entry: HoldEntry, ledger: Ledger, horizon: int, place: Place) -> boo
     rule = RULE.get(entry.rule)
     if rule is None or (not entry.closed_at and 0 < entry.at <= lifted_until(ledger, rule)):
         return False
+    if rule.rule == "opportunity" and entry.at > entry.closed_at:
+        return True  # open, though it may hold nothing
     ended = rule.ends(entry, place) if rule.ends else entry.at
     return max(ended, entry.closed_at) > horizon

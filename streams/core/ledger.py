@@ -71,6 +71,16 @@ def open_thread(ledger: Ledger, new: HoldEntry) -> None:
     _add_thread(ledger, new)
 
 
+def announce_thread(ledger: Ledger, new: HoldEntry) -> None:
+    """Open a thread whose opening and whose `end` (with its origin) each count by themselves, the latest of each."""
+    for entry in ledger.entries:
+        if entry.rule == new.rule and entry.ref == new.ref:
+            entry.at = max(entry.at, new.at)
+            entry.end, entry.origin = max((entry.end, entry.origin), (new.end, new.origin))
+            return
+    _add_thread(ledger, new)
+
+
 def close_thread(ledger: Ledger, rule: str, ref: str, at: int) -> None:
     """Close a thread, or remember that it was closed at `at` in case its opening arrives late."""
     for entry in ledger.entries:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from streams.core.events import Event
 from streams.core.hold_rules import BY_PERSON, HOLDS, Lift
-from streams.core.holds import active_holds, next_hold_change
+from streams.core.holds import active_holds, next_hold_change, open_threads
 from streams.core.moment import ActiveHold
 from streams.core.state import NEVER
 from tests.builders import a_context
@@ -184,12 +186,33 @@ def test_a_bad_satisfaction_score_holds_three_days(value: float | None, held: bo
     assert views(state, T0) == ([view("support", "activity-1", T0 + 3 * DAY)] if held else [])
 
 
-@pytest.mark.parametrize(("by", "held"), [("rep", True), ("lead", True), ("system", False)])
+@pytest.mark.parametrize(
+    ("by", "held"),
+    [
+        ("rep", True),
+        ("lead", True),
+        ("system", False),
+    ],  # a lead opens none: "lead" is what a sender means who says nothing
+)
 def test_an_opportunity_that_its_owner_opened_holds_until_it_is_closed(by: str, held: bool) -> None:
     state = a_lead(activity("opportunity_opened", ref="o1", by=by))
     assert views(state, T0 + YEAR) == ([view("opportunity", "activity-1", None)] if held else [])
+    assert open_threads(state, "opportunity") == 1
     tell(state, activity("opportunity_closed", 2, T0 + DAY, ref="o1"))
     assert views(state, T0 + DAY) == []
+    assert open_threads(state, "opportunity") == 0
+
+
+def test_an_opportunity_of_its_owner_goes_on_holding_when_a_system_repeats_that_it_is_open() -> None:
+    told = [
+        activity("opportunity_opened", 1, T0, ref="o1", by="rep"),
+        activity("opportunity_opened", 2, T0 + 2 * DAY, ref="o1", by="system"),
+        activity("opportunity_opened", 3, T0 + DAY, ref="o1", by="rep"),
+    ]
+    for order in itertools.permutations(told):
+        assert views(a_lead(*order), T0 + YEAR) == [view("opportunity", "activity-3", None)]
+    closed = a_lead(*told, activity("opportunity_closed", 4, T0 + DAY + 1, ref="o1"))
+    assert (views(closed, T0 + YEAR), open_threads(closed, "opportunity")) == ([], 1)
 
 
 @pytest.mark.parametrize(
