@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
-from streams.errors import BrokerUnreachable, LeadlaneError
+from streams.errors import LeadlaneError
+from streams.kafka.reach import ANSWER_SECONDS, reach, unreachable
 from streams.kafka.security import confluent_config
 from streams.settings import Settings
 from streams.topics import TOPICS, Topic
 
-ANSWER_SECONDS = 5.0
 CREATE_SECONDS = 30.0
 USUAL_COPIES = 3
 
@@ -120,15 +120,12 @@ def told(differing: Iterable[Difference]) -> list[str]:
 
 
 class TopicAdmin:
-    """A cluster's topics. Raises BrokerUnreachable at once when nobody answers within ANSWER_SECONDS."""
+    """A cluster's topics. Raises BrokerUnreachable when nobody answers."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client = AdminClient(confluent_config(settings))
-        try:
-            self._metadata = self._client.list_topics(timeout=ANSWER_SECONDS)
-        except KafkaException as error:
-            raise self._unreachable(error) from error
+        self._metadata = reach(self._client, settings.brokers)
 
     @property
     def brokers(self) -> int:
@@ -148,7 +145,7 @@ class TopicAdmin:
         try:
             configs = {resource.name: future.result(ANSWER_SECONDS) for resource, future in described.items()}
         except KafkaException as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self._settings.brokers, error.args[0].str()) from error
         return {
             name: Found(
                 partitions=len(about.partitions),
@@ -188,13 +185,6 @@ class TopicAdmin:
                     "Look at the brokers' logs, then run `leadlane topics check`."
                 )
             time.sleep(0.02)
-
-    def _unreachable(self, error: KafkaException) -> BrokerUnreachable:
-        return BrokerUnreachable(
-            f"expected a Kafka broker at {self._settings.brokers} (LEADLANE_BROKERS), got no answer within "
-            f"{ANSWER_SECONDS:.0f} s ({error.args[0].str()}). Start it, for a try-out with `leadlane broker`, or "
-            "correct the address, LEADLANE_SECURITY_PROTOCOL and what belongs to it."
-        )
 
 
 def apply(settings: Settings) -> tuple[tuple[Wanted, ...], tuple[Difference, ...]]:

@@ -16,8 +16,8 @@ from confluent_kafka import (
 )
 
 from streams.errors import BrokerFailed, MissingTopic
+from streams.kafka.reach import reach
 from streams.kafka.security import confluent_config
-from streams.kafka.sender import reach
 from streams.settings import Settings
 
 ANSWER_SECONDS = 10.0

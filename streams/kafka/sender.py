@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
-from streams.errors import BrokerUnreachable, LeadlaneError
+from streams.errors import LeadlaneError
+from streams.kafka.reach import reach
 from streams.kafka.security import confluent_config
 from streams.lane.processor import Headers
 from streams.settings import Settings
 
 FLUSH_SECONDS = 30.0
-CONNECT_SECONDS = 10.0
 FULL_QUEUE_POLL_SECONDS = 0.05
 MOST_QUEUED = 200_000
 
@@ -96,14 +96,3 @@ class Sender:
                 f"{self._brokers} refused a record: {self._failure.str()}; {self.delivered:,} of {self.sent:,} were "
                 "taken. Mend that and send again: event ids are the same, so nothing counts twice."
             )
-
-
-def reach(client: Any, brokers: str) -> None:
-    """BrokerUnreachable unless a broker answers `client`."""
-    try:
-        client.list_topics(timeout=CONNECT_SECONDS)
-    except KafkaException as error:
-        raise BrokerUnreachable(
-            f"{brokers}: expected a Kafka broker within {CONNECT_SECONDS:.0f} s, got: {error.args[0].str()}. "
-            "Check LEADLANE_BROKERS or --brokers, and that Kafka runs."
-        ) from error
