@@ -121,7 +121,7 @@ def plain(each: Letter) -> dict[str, Any]:
     letter = each.letter
     return {
         "place": each.place,
-        "came_from": f"{letter.topic}[{letter.partition}]@{letter.offset}",
+        "came_from": _came_from(each),
         "failed_at": _time(letter.failed_at),
         "error_class": letter.error_class,
         "error": letter.error_text,
@@ -137,13 +137,21 @@ def plain(each: Letter) -> dict[str, Any]:
 
 def table(letters: Sequence[Letter]) -> Table:
     """Letters for people."""
-    shown = Table("place", "failed at", "came from", "key", "error", box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False)
+    for column in ("place", "failed at", "came from", "key"):
+        shown.add_column(column, no_wrap=True)
+    shown.add_column("error")
     for each in letters:
-        letter = each.letter
-        error = Text(letter.error_text, style="dim" if each.mark else "")
-        came_from = f"{letter.topic}[{letter.partition}]@{letter.offset}"
-        shown.add_row(each.place, _time(letter.failed_at), came_from, _readable(letter.key) or "-", error)
+        letter, came_from = each.letter, _came_from(each)
+        # The row says where it came from, and what to do is the same for all: what went wrong is left.
+        error = letter.error_text.removeprefix(f"{came_from}: ").partition(". Sent to dead.letters")[0]
+        key = Text(_readable(letter.key) or "-")
+        shown.add_row(each.place, _time(letter.failed_at), came_from, key, Text(error, "dim" if each.mark else ""))
     return shown
+
+
+def _came_from(each: Letter) -> str:
+    return f"{each.letter.topic}[{each.letter.partition}]@{each.letter.offset}"
 
 
 def _read(settings: Settings) -> list[Letter]:

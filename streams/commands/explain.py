@@ -18,7 +18,7 @@ from streams.errors import LeadlaneError
 from streams.kafka.codec import wire_for
 from streams.kafka.reader import Reader, timestamp_of
 from streams.lane.unreadable import UnreadableRecord
-from streams.lane.wire import Wire
+from streams.lane.wire import NAME_OF, Wire
 from streams.settings import load_settings
 from streams.topics import DECISIONS, INPUTS
 
@@ -87,7 +87,7 @@ def _decision(reader: Reader, wire: Wire, decision_id: str, partition: int, writ
         starts = [OFFSET_BEGINNING]
         if written_at is not None:
             starts.insert(0, reader.offset_at(DECISIONS.name, partition, written_at - CLOCK_SKEW_MS))
-        mark = f"{decision_id}/{RecordDecision.__name__}".encode()
+        mark = f"{decision_id}/{NAME_OF[RecordDecision]}".encode()
         for start in starts:
             for message in reader.read(DECISIONS.name, {partition: start}):
                 if ("ce_id", mark) in (message.headers() or ()):

@@ -6,7 +6,7 @@ Law of this module: pure. Records in, rich renderables out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,11 +17,13 @@ from rich.text import Text
 
 from streams.core.effects import Contribution, HoldView, Reason, RecordDecision
 from streams.core.events import Event
+from streams.core.facts import DEFAULTS
 
 BAR_CELLS = 24  # of the longest bar
 LONGEST_TEXT = 300  # characters of one value of the event
 COMMON = ("event_id", "lead_id", "occurred_at", "source")
 TICK = "lane.tick"
+EPOCH = date(1970, 1, 1)
 
 
 def render(decision: RecordDecision, trigger: Event | None, why_no_trigger: str = "") -> RenderableType:
@@ -73,7 +75,7 @@ def _trigger(decision: RecordDecision, trigger: Event | None, why_not: str) -> R
         ("occurred_at", time_text(trigger.occurred_at)),
     ]
     stated = ((name, value) for name, value in msgspec.to_builtins(trigger).items() if name not in COMMON)
-    rows += [(name, _shown(value)) for name, value in stated if value not in (None, "", [], {})]
+    rows += [(name, _stated(name, value)) for name, value in stated if value not in (None, "", [], {})]
     return _pairs(rows)
 
 
@@ -88,6 +90,8 @@ def _conditions(reasons: Sequence[Reason]) -> RenderableType:
 
 def _score(decision: RecordDecision) -> RenderableType:
     total = Text(f"{decision.score:.1f} of 100, confidence {decision.confidence:.2f}")
+    if 0 < decision.score < 100:  # at the ends the sum may have gone beyond
+        total.append(f", from a base of {decision.score - sum(part.points for part in decision.contributions):.1f}")
     if not decision.contributions:
         return total
     most = max(abs(part.points) for part in decision.contributions) or 1.0
@@ -143,7 +147,13 @@ def _effects(effects: Sequence[str]) -> RenderableType:
 
 
 def _facts(decision: RecordDecision) -> RenderableType:
-    return _pairs([(name, _shown(value)) for name, value in sorted(decision.facts.items())])
+    """Facts that say something, then the names of those that stood at their defaults."""
+    facts = sorted(decision.facts.items())
+    telling = [(name, _shown(value)) for name, value in facts if value != DEFAULTS.get(name)]
+    others = [name for name, value in facts if value == DEFAULTS.get(name)]
+    if not others:
+        return _pairs(telling)
+    return Group(_pairs(telling), Text(f"Nothing to say on: {', '.join(others)}.", style="dim"))
 
 
 def _versions(decision: RecordDecision) -> RenderableType:
@@ -165,6 +175,15 @@ def _pairs(rows: Iterable[tuple[str, str]]) -> Table:
 
 def _table() -> Table:
     return Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def _stated(name: str, value: Any) -> str:
+    """A field of the event: times and dates as people write them."""
+    if isinstance(value, int) and name.endswith("_at"):
+        return time_text(value)
+    if isinstance(value, int) and name.endswith("_on"):
+        return f"{EPOCH + timedelta(days=value):%Y-%m-%d}"
+    return _shown(value)
 
 
 def _shown(value: Any) -> str:

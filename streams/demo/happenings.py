@@ -113,23 +113,26 @@ def other_source(pen: Pen) -> Story:
 
 
 def arrival(pen: Pen) -> Story:
-    """How a lead comes in: its profile and first scores within seconds, as an import writes them."""
+    """How a lead comes in: its profile, and in the hours after it the first scores."""
     kind = pen.lead.kind
     yield 0, profile(pen)
-    yield 1 * SECOND, _score(pen, "fit", kind.fit)
-    yield 2 * SECOND, _score(pen, "engagement", kind.engagement)
-    yield 3 * SECOND, _intent(pen, kind.intent)
-    yield 4 * SECOND, _score(pen, "vendor", (kind.fit + kind.engagement) / 2)
+    yield 2 * HOUR, _score(pen, "fit", kind.fit, 2 * HOUR)
+    yield 3 * HOUR, _score(pen, "engagement", kind.engagement, 3 * HOUR)
+    yield 4 * HOUR, _score(pen, "vendor", (kind.fit + kind.engagement) / 2, 4 * HOUR)
+    yield 5 * HOUR, _intent(pen, kind.intent, delay=5 * HOUR)
 
 
-def _score(pen: Pen, kind: Any, value: float) -> ScoreSignal:
+def _score(pen: Pen, kind: Any, value: float, delay: int = 0) -> ScoreSignal:
     confidence = round(0.8 + pen.random.random() * 0.19, 2)
-    return ScoreSignal(**pen.common("marketo"), kind=kind, value=pen.near(value), confidence=confidence, model_id="m-7")
+    return ScoreSignal(
+        **pen.common("marketo", delay), kind=kind, value=pen.near(value), confidence=confidence, model_id="m-7"
+    )
 
 
-def _intent(pen: Pen, strength: float, level: Any = "person") -> IntentSignal:
+def _intent(pen: Pen, strength: float, level: Any = "person", delay: int = 0) -> IntentSignal:
     topic = pen.random.choice(("logistics software", "data quality", "pricing comparison"))
-    return IntentSignal(**pen.common("bombora"), strength=pen.near(strength), level=level, topic=topic, confidence=0.85)
+    common = pen.common("bombora", delay)
+    return IntentSignal(**common, strength=pen.near(strength), level=level, topic=topic, confidence=0.85)
 
 
 def _activity(pen: Pen, kind: ActivityKind, delay: int = 0, **fields: Any) -> ActivitySignal:
@@ -253,11 +256,11 @@ HAPPENINGS = (
     Happening("unsubscribe, mail", 2, reply(mails.UNSUBSCRIBE)),
     Happening("hard bounce", 3, activity("bounce_hard")),
     Happening("interested", 4, reply(mails.INTERESTED)),
-    Happening("pricing", 3, reply(mails.PRICING)),
+    Happening("pricing", 4, reply(mails.PRICING)),
     Happening("angry", 1.5, reply(mails.ANGRY)),
     Happening("legal threat", 0.5, reply(mails.LEGAL_THREAT)),
     Happening("complaint", 1, activity("complaint")),
-    Happening("referral", 1, reply(mails.REFERRAL)),
+    Happening("referral", 1.5, reply(mails.REFERRAL)),
     Happening("wants a person", 0.7, reply(mails.WANTS_A_PERSON)),
     Happening("unclear", 1, reply(mails.UNCLEAR)),
     Happening("objection", 0.5, activity("objection")),
@@ -265,11 +268,11 @@ HAPPENINGS = (
     Happening("bot", 1.5, bot),
     Happening("another source disagrees", 300, other_source, ("disputed",)),
     Happening("opportunity", 2, opportunity, ("hot", "warm", "high value")),
-    Happening("severe ticket", 30, ticket(1), ("customer",)),
+    Happening("severe ticket", 40, ticket(1), ("customer",)),
     Happening("mild ticket", 60, ticket(4), ("customer",)),
     Happening("satisfied", 60, activity("csat", channel="web", value=5.0), ("customer",)),
     Happening("unsatisfied", 6, activity("csat", channel="web", value=1.0), ("customer",)),
     Happening("detractor", 6, activity("nps", channel="web", value=4.0), ("customer",)),
-    Happening("request, new content", 1.5, request(content_hash="content-draft", segment_hash="segment-new")),
-    Happening("request, bulk", 1, request(audience_size=25_000, segment_hash="segment-world")),
+    Happening("request, new content", 2.5, request(content_hash="content-draft", segment_hash="segment-new")),
+    Happening("request, bulk", 1.5, request(audience_size=25_000, segment_hash="segment-world")),
 )

@@ -28,23 +28,23 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("nurture", 0.600, fit=45, engagement=35, intent=25, stage="engage"),
+    Kind("nurture", 0.591, fit=45, engagement=35, intent=25, stage="engage"),
     Kind("warm", 0.186, fit=68, engagement=66, intent=45),
     Kind("cold", 0.080, fit=9, engagement=8, intent=5, stage="acquire"),
     Kind("customer", 0.060, fit=68, engagement=60, intent=30, stage="expand"),
-    Kind("hot", 0.010, fit=96, engagement=96, intent=90, stage="convert"),
-    Kind("nearly hot", 0.006, fit=82, engagement=80, intent=66, stage="convert"),
+    Kind("hot", 0.011, fit=96, engagement=96, intent=90, stage="convert"),
+    Kind("nearly hot", 0.009, fit=82, engagement=80, intent=66, stage="convert"),
     Kind("vip", 0.008, fit=90, engagement=55, intent=45, stage="engage"),
     Kind("high value", 0.004, fit=88, engagement=58, intent=50, stage="convert"),
-    Kind("incomplete", 0.008, fit=68, engagement=66, intent=45, stage="acquire"),
+    Kind("incomplete", 0.009, fit=68, engagement=66, intent=45, stage="acquire"),
     Kind("no consent", 0.015, fit=45, engagement=35, intent=25, stage="engage"),
-    Kind("role mailbox", 0.005, fit=68, engagement=66, intent=45, stage="acquire"),
-    Kind("sensitive", 0.004, fit=45, engagement=35, intent=25, stage="engage"),
-    Kind("ambiguous fit", 0.006, fit=50, engagement=78, intent=57),
-    Kind("probable duplicate", 0.004, fit=68, engagement=66, intent=45),
-    Kind("disputed", 0.004, fit=68, engagement=66, intent=45),
+    Kind("role mailbox", 0.004, fit=68, engagement=66, intent=45, stage="acquire"),
+    Kind("sensitive", 0.006, fit=45, engagement=35, intent=25, stage="engage"),
+    Kind("ambiguous fit", 0.008, fit=50, engagement=78, intent=57),
+    Kind("probable duplicate", 0.003, fit=68, engagement=66, intent=45),
+    Kind("disputed", 0.006, fit=68, engagement=66, intent=45),
 )
-TARGET_ACCOUNT_SHARE = 0.01
+TARGET_ACCOUNT_SHARE = 0.008
 OWNED_SHARE = 0.2  # of the accounts: the CRM names an owner for them
 OWNERS = ("ana", "chen", "lou")  # lou has left
 

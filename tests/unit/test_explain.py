@@ -11,7 +11,8 @@ from streams.commands.explain import DecisionId, NoSuchDecision, parsed
 from streams.commands.explanation import one_line, render
 from streams.core.effects import RecordDecision
 from streams.core.events import Event
-from tests.factories import DAY, T0, a_contribution, a_decision_record, a_hold_view, a_reason, a_reply, a_score
+from streams.core.facts import DEFAULTS
+from tests.factories import DAY, T0, a_contribution, a_decision_record, a_hold_view, a_reason, a_reply, a_score, an_ooto
 
 
 def text_of(decision: RecordDecision, trigger: Event | None = None, why_not: str = "") -> str:
@@ -33,6 +34,7 @@ def test_an_explanation_of_a_decision_reads_like_this() -> None:
         holds_before=(a_hold_view(hold_id="old", kind="ooo", until=T0 + DAY, origin="ooto-0"),),
         holds_after=(a_hold_view(hold_id="new", kind="human_reply", until=None, origin="reply-1"),),
         tier_before="T3_NURTURE",
+        facts={"vip": True, "score": 60.0, "stage": DEFAULTS["stage"], "evidence": DEFAULTS["evidence"]},
         human=True,
     )
     text = text_of(decision, a_score(model_id="m-7"))
@@ -49,7 +51,7 @@ def test_an_explanation_of_a_decision_reads_like_this() -> None:
     ]
     assert section(text, "Conditions that held") == ["N04  VIP_ACCOUNT  because vip is true"]
     assert section(text, "Score") == [
-        "60.0 of 100, confidence 0.90",
+        "60.0 of 100, confidence 0.90, from a base of 48.0",
         "fit        60    +24.0  " + " " * 24 + "│" + "█" * 24,
         "sentiment  -0.5  -12.0  " + " " * 12 + "█" * 12 + "│",
     ]
@@ -64,7 +66,7 @@ def test_an_explanation_of_a_decision_reads_like_this() -> None:
         "human  yes",
     ]
     assert section(text, "What was done") == ["- route to sales: ana"]
-    assert section(text, "What was known") == ["country  DE", "owner    -", "score    60", "vip      yes"]
+    assert section(text, "What was known") == ["score  60", "vip    yes", "Nothing to say on: evidence, stage."]
     assert section(text, "Versions") == [
         "policy  2026-06-08.1 (000000000000)",
         "model   rules",
@@ -87,13 +89,18 @@ def test_nothing_held_and_nothing_done_is_said() -> None:
     assert section(text, "Conditions that held") == ["None."]
     assert section(text, "Holds") == ["None before, none after."]
     assert section(text, "What was done") == ["Nothing but this record."]
-    assert section(text, "Score") == ["60.0 of 100, confidence 0.90"]
+    assert section(text, "Score") == ["60.0 of 100, confidence 0.90, from a base of 60.0"]
 
 
 def test_a_long_text_is_cut_and_markup_in_it_stays_text() -> None:
     text = text_of(a_decision_record(), a_reply(subject="[red]sale[/red]", text="x" * 5_000))
     assert "[red]sale[/red]" in text
     assert "... (5,000 characters)" in " ".join(text.split())
+
+
+def test_times_and_dates_are_written_out() -> None:
+    text = text_of(a_decision_record(), an_ooto())
+    assert section(text, "What came in")[-1] == "return_on    2026-06-15"
 
 
 def test_a_decision_fits_one_line() -> None:

@@ -67,9 +67,14 @@ def test_late_events_arrive_hours_after_they_occurred() -> None:
     assert sum(m.at - m.value.occurred_at >= DAY / 24 for m in late if isinstance(m.value, Event)) >= 0.95 * len(late)
 
 
-def test_a_lead_arrives_with_its_profile_and_scores() -> None:
-    first = [type(m.value).__name__ for m in traffic(5, 5, 1)]
-    assert sorted(first) == ["IntentSignal", "LeadProfile", "ScoreSignal", "ScoreSignal", "ScoreSignal"]
+def test_a_lead_arrives_with_its_profile_and_then_its_scores() -> None:
+    arrivals: dict[bytes | None, list[str]] = {}
+    for message in MANY:
+        if message.kind == "arrival":
+            arrivals.setdefault(message.key, []).append(type(message.value).__name__)
+    complete = [kinds for kinds in arrivals.values() if len(kinds) == 5]  # without a mishap
+    assert len(complete) > 1_000
+    assert {tuple(kinds) for kinds in complete} == {("LeadProfile", *3 * ("ScoreSignal",), "IntentSignal")}
 
 
 def test_the_shares_of_the_kinds_of_lead_add_up_to_all_leads() -> None:
