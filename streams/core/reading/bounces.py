@@ -30,7 +30,7 @@ class Returned(msgspec.Struct, frozen=True):
 
 
 _SENDER = re.compile(r"mailer[-_. ]?daemon|mail[-. ]?(?:delivery|er)[-. ]?(?:sub)?(?:system|daemon)|mail delivery (?:sub)?system|microsoftexchange\w{8,}@|bounces?\+?[\w=.-]*@|^<>$|mail\.delivery\.system@")
-_POSTMASTER = re.compile(r"postmaster@|system administrator|<>|mdaemon@|undeliverable@|@(?:.*\.)?(?:prod\.protection\.)?outlook\.com>?$|mail administrator|no-?reply@|administrator@|internet mail delivery|-admin@")
+_POSTMASTER = re.compile(r"post[_-]?master@|staff@hotmail|system administrator|<>|mdaemon@|undeliverable@|@(?:.*\.)?(?:prod\.protection\.)?outlook\.com>?$|mail administrator|no-?reply@|administrator@|internet mail delivery|-admin@")
 _SUBJECT = re.compile(
     r"^\W{0,4}(?:undeliver(?:able|ed)\b|(?:mail )?delivery (?:status|failure|failed|notification|has failed|problem|report|error|delay|incomplete|unsuccessful|impossible|to\b)|delivery[- ]?status|failure notice|failed delivery|returned mail\b|returned to sender|mail (?:delivery failed|could not be delivered|not delivered|system error|status report|failure|error)|message (?:not delivered|delivery failure|could not be delivered|undeliverable|delayed|status - undeliverable)|warning: (?:could not send|message|e-?mail)|non[- ]delivery|nondeliverable|could not (?:be )?deliver|unable to deliver|e-?mail delivery fail|address not found|mail rejected|rejected mail|postmaster notify|permanent delivery|problem delivering|"
     r"unzustellbar\b|nicht zustellbar|unzustellbare|zustellung (?:fehlgeschlagen|nicht)|benachrichtigung (?:zum|uber den) (?:zu)?stell|fehler bei der (?:zustellung|nachrichten)|mail ?(?:zustellung|versand) (?:fehlgeschlagen)|non remis\b|non distribuable|non-?remise|echec de (?:la )?(?:remise|distribution|livraison)|message non (?:remis|distribue|delivre)|notification d'etat de remise|avis de non|no se puede entregar\b|no entregable|no entregado|correo (?:no entregado|devuelto)|error de entrega|notificacion (?:de estado|del estado)|fallo (?:en la|de) entrega|impossibile (?:recapitare|consegnare)|non recapitabile|mancata consegna|onbestelbaar\b|niet bezorgd|nao (?:entregue|e possivel)|nao foi possivel entregar|falha na entrega|oleverererbart|olevererbart|ikke levert|kan inte levereras|niedostarczon|"
@@ -49,14 +49,21 @@ _REPLY = re.compile(r"(?<![\d.:/])([45])[0-5]\d[ -](?=\D)")
 _SOFT = re.compile(
     r"mailbox (?:is |size |for \S{1,80} is )?(?:full|over|exceed)|mailbox full|over ?quota|quota (?:exceeded|violation|is full)|exceeded (?:storage|(?:the |his |their )?(?:quota|mailbox|maximum))|(?:insufficient|out of|not enough) (?:system |disk )?(?:storage|space)|inbox is full|disk (?:full|quota|space)|storage allocation|postfach (?:ist )?voll|kontingent|boite (?:aux lettres )?(?:est )?pleine|buzon (?:esta )?lleno"
     r"|too (?:large|big|many|long|frequent|fast|much)|message size|size (?:limit|exceed)|exceeds? (?:size|the maximum|maximum|fixed)|temporar|greylist|gray ?list|try (?:again|later)|timed? ?out|deferred|throttl|rate limit|receivingrate|delayed|will (?:be )?retr|still being retried|queued|connection (?:refused|timed|lost|reset)|no route|delivery time expired|message expired|retry (?:time|timeout)|too long|not yet|in the queue"
-    r"|spam|blocked|blacklist|black list|block ?list|listed|\brbl\b|dnsbl|spamhaus|policy|reputation|dmarc|\bspf\b|dkim|unauthenticated|not authenticated|authentication|content (?:rejected|filter)|virus|malware|access denied|not (?:allowed|permitted|authorized|authorised)|relay(?:ing)?(?: access)? denied|unable to relay|cannot relay|sender (?:address )?(?:rejected|denied|verify)|prohibited|banned|refused by|reverse dns|ptr record|\bhelo\b|starttls|\btls\b|ssl|rejected (?:due|for|by) |suspicious|bad reputation|client host rejected|protocol|syntax|loop|hop count|line limit|rfc ?\d{3,4}|non-compliant|bare lf|missing header|multiple from|charset|on hold|administratively|restricted|filtered|domain does not accept|maximum"
+    r"|spam|blocked|blacklist|black list|block ?list|listed|\brbl\b|dnsbl|spamhaus|policy|reputation|dmarc|\bspf\b|dkim|unauthenticated|not authenticated|authentication|content (?:rejected|filter)|virus|malware|access denied|not (?:allowed|permitted|authorized|authorised)|relay(?:ing)?(?: access)? denied|unable to relay|cannot relay|sender (?:address )?(?:rejected|denied|verify)|prohibited|banned|refused by|reverse dns|ptr record|starttls|\btls\b|ssl|rejected (?:due|for|by) |suspicious|bad reputation|client host rejected|protocol|syntax|loop|hop count|line limit|rfc ?(?:5321|5322|2822|1123)|non-compliant|bare lf|missing header|multiple from|on hold|administratively|restricted|filtered|domain does not accept|maximum"
 )
 _HARD = re.compile(
     r"user (?:is )?(?:unknown|not (?:found|exist|known)|does ?n[o']t exist|unkown)|unknown (?:user|recipient|address|mailbox|local|account|or illegal)|no such (?:user|address|recipient|mailbox|person|account|domain|host)|(?:user|recipient|address|mailbox|account|email|alias|addressee|customer)(?: \S{1,120})? (?:does ?n[o']t|do not|not) exist|does not exist|doesn't exist|invalid (?:recipient|mailbox|user|address)|(?:recipient|mailbox|user|address|account)(?: \S{1,100})? (?:was |is |has been |were )?(?:not (?:found|recognized|valid|listed)|couldn't be found|unavailable|disabled|inactive|deactivated|suspended|invalid|unknown|closed|terminated|no longer)|"
-    r"address (?:couldn't be found|not found|unknown)|not a valid (?:mailbox|user|recipient)|no mailbox|no longer (?:valid|active|available|exists|accepts|works|employed|in use)|recipient (?:name )?(?:is )?not recognized|not our customer|not listed in|host (?:or domain name )?(?:unknown|not found)|unknown host|domain (?:not found|does not exist|isn't|is not found)|name (?:service error|or service not known)|nxdomain|couldn't find (?:any|a) (?:host|mail exchanger)|no mx|unrouteable|unroutable|bad destination|all recipient address(?:es)? rejected|undeliverable address|has moved|mailbox unavailable|account (?:is |has been )?(?:disabled|deleted|closed|expired)|recipient address rejected|adresse (?:existiert nicht|inconnue)|empfanger unbekannt|destinataire inconnu|usuario desconocido|direccion no existe|unknown"
+    r"address (?:couldn't be found|not found|unknown)|not a valid (?:mailbox|user|recipient)|no mailbox|no longer (?:valid|active|available|exists|accepts|works|employed|in use)|recipient (?:name )?(?:is )?not recognized|not our customer|not listed in|host (?:or domain name )?(?:unknown|not found)|unknown host|domain (?:not found|does not exist|isn't|is not found)|name (?:service error|or service not known)|nxdomain|couldn't find (?:any|a) (?:host|mail exchanger)|no mx|unrouteable|unroutable|bad destination|all recipient address(?:es)? rejected|undeliverable address|has moved|mailbox unavailable|account (?:is |has been )?(?:disabled|deleted|closed|expired)|recipient address rejected|adresse (?:existiert nicht|inconnue)|empfanger unbekannt|destinataire inconnu|usuario desconocido|direccion no existe|user (?:doesn.t|does not) have (?:a|an)|host does not accept mail|not deliver[^\n]{0,30} unknown"
 )
+# Enhanced status codes (RFC 3463) that say: no such address, box or host.
+_GONE = frozenset((("1", "1"), ("1", "2"), ("1", "3"), ("1", "6"), ("1", "10"), ("2", "1"), ("4", "4")))
+_FULL = re.compile(r"(?:mailbox|inbox|quota|postfach|buzon|boite|storage)[^\n]{0,40}(?:full|exceed|voll|pleine|lleno|over)|over ?quota|quota exceeded|(?:full|exceed\w*|over)[^\n]{0,20}(?:mailbox|quota)")
+_SPEED = re.compile(r"receivingrate|at a rate that|too (?:fast|many|quickly)|rate limit|throttl")
 _FEEDBACK = re.compile(r"^[ \t]*feedback-type ?:[ \t]*([\w-]+)", re.MULTILINE)
 _HUMAN_SUBJECT = re.compile(r"^\s*(?:re|aw|sv|rv|antw|fw|fwd|wg|tr)\s*:")
+_COMPLAINT_SUBJECT = re.compile(r"^\s*complaint about message from")
+_VERIZON = re.compile(r"post_master@")
+_NO_REPLY_NOTICE = re.compile(r"mailbox is full|(?:your mail|your message|message|mail) [^\n]{0,80}\n?[^\n]{0,40}could not be delivered")
 _SNS = re.compile(r"\"notificationtype\" ?: ?\"(bounce|complaint)\"")
 
 
@@ -102,10 +109,15 @@ def _feedback(content_type: str, sender: str, subject: str, body: str) -> Return
     sns = _SNS.search(body)
     if sns is not None and sns[1] == "complaint":
         return Returned("complaint", 0.98, (Evidence("text", "feedback-report", quoted(sns[0])),))
+    if sns is not None:
+        kind: Literal["hard", "soft"] = "hard" if '"permanent"' in body else "soft"
+        return Returned(kind, 0.98, (Evidence("text", "sns.bounce", quoted(sns[0])),))
+    if _COMPLAINT_SUBJECT.match(folded(subject)) and "staff@hotmail" in sender:
+        return Returned("complaint", 0.95, (Evidence("subject", "subject.complaint", quoted(subject)),))
     if "feedback-report" not in content_type:
         return None
-    kind = _FEEDBACK.search(body)
-    name = kind[1] if kind is not None else "abuse"
+    stated = _FEEDBACK.search(body)
+    name = stated[1] if stated is not None else "abuse"
     if name in ("not-spam", "auth-failure", "virus"):
         return None
     proof = Evidence("header", "feedback-report", quoted(f"{name}: {subject}"))
@@ -122,10 +134,11 @@ def _bounce_evidence(headers: Mapping[str, str], content_type: str, sender: str,
         proof.append(Evidence("header", "message-class.ndr", "REPORT.IPM.Note.NDR"))
     titled = _SUBJECT.match(title) is not None and _HUMAN_SUBJECT.match(title) is None
     worded = _BODY.search(body)
-    if _SENDER.search(sender) and (titled or worded or "mailer-daemon" in sender):
-        proof.append(Evidence("header", "from", quoted(headers.get("from", ""))))
-    elif worded is not None and (titled or _from_the_system(headers, sender)) and _HUMAN_SUBJECT.match(title) is None:
-        if _POSTMASTER.search(sender) or titled:
+    if _HUMAN_SUBJECT.match(title) is None or _VERIZON.search(sender):
+        daemon, system = _SENDER.search(sender) is not None, _from_the_system(headers, sender)
+        if (daemon and ("mailer-daemon" in sender or titled or worded)) or (system and titled):
+            proof.append(Evidence("header", "from", quoted(headers.get("from", ""))))
+        elif worded is not None and (titled or system or (_NO_REPLY_NOTICE.search(body) and re.search(r"no-?_?reply@", sender))):
             proof.append(Evidence("text", "bounce.words", quoted(body[max(0, worded.start() - 20) : worded.end() + 60])))
     if proof and titled:
         proof.append(Evidence("subject", "subject.bounce", quoted(subject)))
@@ -133,7 +146,7 @@ def _bounce_evidence(headers: Mapping[str, str], content_type: str, sender: str,
 
 
 def _from_the_system(headers: Mapping[str, str], sender: str) -> bool:
-    return "postmaster@" in sender or "<>" in sender or "system administrator" in sender or headers.get("return-path", "").strip() in ("<>", "<MAILER-DAEMON>") or "x-amz-sns-message-id" in headers or "x-mlserver" in headers
+    return "postmaster@" in sender or _VERIZON.search(sender) is not None or "<>" in sender or "system administrator" in sender or headers.get("return-path", "").strip() in ("<>", "<MAILER-DAEMON>") or "x-amz-sns-message-id" in headers or "x-mlserver" in headers
 
 
 def _kind(body: str) -> tuple[Literal["hard", "soft"], Evidence]:
@@ -141,30 +154,18 @@ def _kind(body: str) -> tuple[Literal["hard", "soft"], Evidence]:
     action = _ACTION.search(body)
     if action is not None and action[1] == "delayed":
         return "soft", Evidence("text", "bounce.delayed", quoted(action[0]))
-    status = _STATUS.search(body) or None
-    code = _CODE.search(body)
-    triple = status.groups() if status is not None else (code[2], code[3], code[4]) if code is not None else None
+    status, code = _STATUS.search(body), _CODE.search(body)
+    codes = [tuple(m.groups()[-3:]) for m in (status, code) if m is not None]
     hard, soft = _HARD.search(body), _SOFT.search(body)
-    if triple is not None:
-        return _by_status(triple, hard, soft)
-    if hard is not None:
-        return "hard", Evidence("text", "bounce.address", quoted(hard[0]))
-    if soft is not None:
+    if any(kind == "4" and detail != "1" or kind == "4" and subject != "1" for kind, subject, detail in codes):
+        return "soft", Evidence("text", "bounce.status", ".".join(codes[0]))
+    if soft is not None and _FULL.search(body):
         return "soft", Evidence("text", "bounce.reason", quoted(soft[0]))
+    if any((subject, detail) in _GONE for _, subject, detail in codes) and _SPEED.search(body) is None:
+        return "hard", Evidence("text", "bounce.status", ".".join(codes[0]))
+    if hard is not None and not any(subject in ("6", "7") for _, subject, _ in codes[:1]):
+        return "hard", Evidence("text", "bounce.address", quoted(hard[0]))
+    if soft is not None or codes:
+        return "soft", Evidence("text", "bounce.reason", quoted(soft[0]) if soft is not None else ".".join(codes[0]))
     reply = _REPLY.search(body)
     return ("hard" if reply is not None and reply[1] == "5" else "soft"), Evidence("text", "bounce.unknown", quoted(reply[0] if reply else ""))
-
-
-_Match = re.Match[str] | None
-
-
-def _by_status(triple: tuple[str, ...], hard: _Match, soft: _Match) -> tuple[Literal["hard", "soft"], Evidence]:
-    kind, subject, detail = triple
-    proof = Evidence("text", "bounce.status", f"{kind}.{subject}.{detail}")
-    if kind == "4":
-        return "soft", proof
-    if subject == "1" and detail in ("1", "2", "3", "6", "10") or (subject, detail) in (("2", "1"), ("4", "4"), ("4", "1")):
-        return "hard", proof
-    if subject in ("2", "3", "4", "5", "6", "7") and not (hard is not None and soft is None):
-        return "soft", proof
-    return ("hard" if hard is not None else "soft"), proof

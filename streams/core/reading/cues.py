@@ -5,7 +5,7 @@ Next: streams/core/reading/rows_stop.py, rows_answer.py, rows_automatic.py
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 
 import msgspec
 
@@ -63,39 +63,48 @@ class CueTable:
 
     def __init__(self, cues: Iterable[Cue]) -> None:
         self.cues = tuple(cues)
-        self._by_key: dict[str, list[tuple[Phrase, _Rule]]] = {}
+        self._by_word: dict[str, list[tuple[Phrase, _Rule]]] = {}
+        self._by_stem: dict[str, list[tuple[Phrase, _Rule]]] = {}
         for cue in self.cues:
             rule = _Rule(cue, tuple(map(phrase, cue.unless)))
             for compiled in map(phrase, cue.phrases):
-                for key in compiled.keys:
-                    self._by_key.setdefault(key, []).append((compiled, rule))
+                for word in compiled.words:
+                    self._by_word.setdefault(word, []).append((compiled, rule))
+                for stem in compiled.stems:
+                    self._by_stem.setdefault(stem, []).append((compiled, rule))
 
     def find(self, words: Words, languages: Container[str]) -> tuple[Found, ...]:
         """Every row of these languages that holds, the surest first, each once with its first good sentence."""
-        best: dict[str, Found] = {}
-        for key in words.keys & self._by_key.keys():
-            for compiled, rule in self._by_key[key]:
-                if rule.cue.language not in languages and rule.cue.language != "other":
-                    continue
-                found = _first(compiled, rule, words)
-                if found is not None:
-                    label = f"{rule.cue.name}.{rule.cue.language}.{rule.cue.confidence}"
-                    known = best.get(label)
-                    if known is None or found.sentence < known.sentence:
-                        best[label] = found
+        best: dict[int, Found] = {}
+        for compiled, rule in self._candidates(words):
+            if rule.cue.language not in languages and rule.cue.language != "other":
+                continue
+            found = _first(compiled, rule, words)
+            if found is not None:
+                known = best.get(id(rule))
+                if known is None or found.sentence < known.sentence:
+                    best[id(rule)] = found
         return tuple(sorted(best.values(), key=lambda f: (-f.cue.confidence, f.sentence, f.cue.name, f.cue.language)))
+
+    def _candidates(self, words: Words) -> Iterator[tuple[Phrase, _Rule]]:
+        for key in words.words & self._by_word.keys():
+            yield from self._by_word[key]
+        for key in words.stems & self._by_stem.keys():
+            yield from self._by_stem[key]
 
 
 def _first(compiled: Phrase, rule: _Rule, words: Words) -> Found | None:
     line = words.line
+    if compiled.pattern.search(line) is None:
+        return None
     for match in compiled.pattern.finditer(line):
-        start = line.rfind(" . ", 0, match.start() + 2) + 2
+        start = line.rfind(". ", 0, match.start() + 2) + 2
         end = line.find(" .", match.end() - 1) + 1
-        if rule.cue.positive and _is_negated(line[max(start, 0) : match.start()], line[match.start() : match.end()]):
+        if rule.cue.positive and _is_negated(line[start : match.start()], match[0]):
             continue
-        if rule.unless and any(p.pattern.search(line, max(start - 1, 0), end + 1) for p in rule.unless):
+        if rule.unless and any(p.pattern.search(line, start - 2, end + 1) for p in rule.unless):
             continue
-        sentence = words.sentence(match.start())
+        sentence = words.sentence(start)
         return Found(rule.cue, sentence, quoted(_window(words.raw[sentence], match.start() - start, end - start)))
     return None
 
@@ -110,13 +119,17 @@ def _window(raw: str, offset: int, length: int) -> str:
 
 
 def _is_negated(before: str, matched: str) -> bool:
-    text = f" {before}{matched} "
+    near = before.split()[-NEGATION_REACH - 2 :]
+    if not any(word in _NEGATIONS for word in near):
+        return False
+    text = f" {' '.join(near)} {matched.strip()} "
     for harmless in _NOT_A_NEGATION:
         if harmless in text:
-            before = f" {before} ".replace(harmless, " ")
-    reach: list[str] = []
-    for word in reversed(before.split()):
-        if word in _CLAUSE_ENDS or len(reach) == NEGATION_REACH:
-            break
-        reach.append(word)
-    return any(word in _NEGATIONS for word in reach)
+            text = text.replace(harmless, " ")
+    near = text.removesuffix(f"{matched.strip()} ").split()[-NEGATION_REACH:]
+    for word in reversed(near):
+        if word in _CLAUSE_ENDS:
+            return False
+        if word in _NEGATIONS:
+            return True
+    return False

@@ -52,6 +52,7 @@ _FOOTER = re.compile(
     r"^\W{0,4}(?:you(?:'re| are)? (?:received?|receiving|got) this (?:e-?mail|message|newsletter)|sie erhalten diese|vous recevez ce|recibes? este|to (?:unsubscribe|stop receiving))",
     re.IGNORECASE,
 )
+_FOOTER_WORDS = ("unsub", "opt", "abme", "abbe", "désin", "désab", "baja", "uits", "canc", "pref", "click", "klick", "cliqu", "clic", "http", "recei", "erhalten", "recev", "recib", "stop")
 _BANNER = re.compile(r"^[\s*\[(!_>-]{0,8}(?:caution|external|warning|achtung|attention|vorsicht|extern\w*|notice|think before you click|atención)\b[^\n]{0,80}(?:external|originated|outside|extern|extérieur|externo|sender|absender|$)", re.IGNORECASE)
 _QUOTED = re.compile(r"^\s{0,4}(?:>|\||[A-Za-z]{1,12}> |C>)")
 _POSTSCRIPT = re.compile(r"^\s*p\.? ?s\.?[\s:.,-]", re.IGNORECASE)
@@ -157,6 +158,9 @@ def _postscript(lines: list[str], at: int) -> list[str]:
 
 
 def _is_noise(line: str, kept: list[str]) -> bool:
-    if _DEVICE.match(line) or _FOOTER.search(line[:400]):
+    if _DEVICE.match(line):
+        return True
+    lower = line[:400].lower()
+    if any(word in lower for word in _FOOTER_WORDS) and _FOOTER.search(lower):
         return True
     return not any(kept) and _BANNER.match(line) is not None

@@ -80,8 +80,10 @@ def return_date(text: str, today: date, order: Order) -> DateRead:
     """When the absent person is back: a return cue wins over "until", that over a date beside a word of absence."""
     line = _line(text)
     ranked: dict[Role, list[DateSeen]] = {"return": [], "until": [], "plain": []}
-    for seen in dates_in(line, today, order):
-        role = _role(line, seen)
+    dates = list(dates_in(line, today, order))
+    for at, seen in enumerate(dates):
+        follows = at + 1 < len(dates) and dates[at + 1].start - seen.end < _AFTER // 2
+        role = _role(line, seen, follows)
         if role is not None:
             ranked[role].append(seen)
     for role, what in (("return", "date.return"), ("until", "date.until"), ("plain", "date.absence")):
@@ -131,10 +133,12 @@ def _line(text: str) -> str:
     return re.sub(r"[ \t]*\n[ \t]*(?=\S)|[ \t]+", " ", folded_text)
 
 
-def _role(line: str, seen: DateSeen) -> Role | None:
+def _role(line: str, seen: DateSeen, follows: bool) -> Role | None:
+    if line[seen.start : seen.end].isdigit():
+        return None  # a bare year
     before = line[max(0, seen.start - _BEFORE) : seen.start]
     after = line[seen.end : seen.end + _AFTER]
-    if _RETURN_RIGHT_AFTER.search(after):
+    if not follows and _RETURN_RIGHT_AFTER.search(after):
         return "return"
     if seen.ranged or _UNTIL_BEFORE.search(before):
         return "until"

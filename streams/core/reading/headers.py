@@ -63,8 +63,9 @@ HEADER_RULES = (
     HeaderRule("message-class", r"ipm\.note\.rules\.(?:oof|externaloof)", "ooo"),
     HeaderRule("message-class", r"ipm\.note\.rules\.reply"),
     HeaderRule("delivered-to", r"autoresponder"),
-    HeaderRule("content-type", r"multipart/report.*disposition-notification", "auto_ack"),
-    HeaderRule("content-type", r"multipart/report.*delivery-status", "auto_ack"),
+    # What is left of reports once bounces are out: read receipts, deliveries, DMARC reports.
+    HeaderRule("content-type", r"multipart/report", "auto_ack"),
+    HeaderRule("x-amz-sns-message-id", _ANY, "auto_ack"),
 )
 _COMPILED_RULES = tuple((rule, re.compile(rule.value)) for rule in HEADER_RULES)
 
@@ -121,6 +122,24 @@ def _subject_signs(subject: str) -> tuple[Sign, ...]:
     if _ANSWER.match(line):
         return (Sign(Evidence("subject", "subject.automatic", quoted(subject)), None, 0.92),)
     return ()
+
+
+_LEAVE = re.compile(
+    r"^\W{0,3}(?:unsubscribe(?: me| request)?|opt[- ]?out|stop|remove(?: me)?|abmelden|abmeldung|austragen|abbestellen|desinscription|desabonnement|se desinscrire|baja|darse de baja|cancelar suscripcion|disiscrizione|uitschrijven|afmelden|descadastrar)\W{0,3}$"
+)
+
+
+def leave_sign(headers: Mapping[str, str], subject: str) -> Evidence | None:
+    """A mail program's or a person's bare request: the subject is the word, the body may be empty.
+
+    Mail programs send these by themselves when somebody presses "unsubscribe" (`List-Unsubscribe: mailto:`), marked as
+    automatic: they count all the same.
+    """
+    if headers.get("x-apple-unsubscribe", "").strip().lower() == "true":
+        return Evidence("header", "x-apple-unsubscribe", "x-apple-unsubscribe: true")
+    if _LEAVE.match(folded(" ".join(subject[:SUBJECT_CHARS].split()))):
+        return Evidence("subject", "subject.unsubscribe", quoted(subject))
+    return None
 
 
 def says_human(headers: Mapping[str, str]) -> Evidence | None:

@@ -18,7 +18,7 @@ from streams.core.reading.cues import Cue, CueTable, Found
 from streams.core.reading.cutting import human_text
 from streams.core.reading.date_forms import Order
 from streams.core.reading.dates import NO_DATE, DateRead, asked_date, date_order, epoch_day, local_date, return_date
-from streams.core.reading.headers import SUBJECT_CHARS, Sign, acknowledgement_signs, automatic_signs, lowered, says_human
+from streams.core.reading.headers import SUBJECT_CHARS, Sign, acknowledgement_signs, automatic_signs, leave_sign, lowered, says_human
 from streams.core.reading.language import spoken
 from streams.core.reading.sentiment import sentiment_of
 from streams.core.reading.verdict import Evidence, Reading, ReplyClass, quoted
@@ -53,12 +53,22 @@ _NAME = re.compile(
 )
 
 
+# "please contact Jane Miller": a verb that points, before it an imperative, after it a name in capitals.
 _POINTER = re.compile(
-    r"(?:(?:[Pp]lease|[Kk]indly|[Yy]ou(?:'d| should| can| could| may| might want to| need to| must| want to| have to| better)?|[Tt]ry to|^|[.,;:!?\n–-]) ?(?:better |rather |instead )?(?:[Cc]ontact|[Ss]peak (?:to|with)|[Tt]alk (?:to|with)|[Rr]each out to|[Gg]et in touch with|[Ee]?-?[Mm]ail|[Ww]rite to|[Aa]sk|[Tt]ry)"
-    r"|(?:[Vv]euillez|[Mm]erci de|[Vv]ous pouvez|[Vv]ous devriez) (?:contacter|vous adresser à|écrire à|joindre)|[Cc]ontactez|[Aa]dressez-vous à|[Bb]itte (?:kontaktieren Sie|wenden Sie sich an|schreiben Sie|fragen Sie)|[Ww]enden Sie sich (?:bitte )?an|[Cc]ontacte (?:con|a)|[Pp]óngase en contacto con|[Hh]able con|[Ee]scriba a|[Dd]iríjase a)"
-    r" (?:(?:Mr|Mrs|Ms|Dr|Mme|M|Sr|Sra|Herrn?|Frau)\.? )?(?P<name>[A-ZÄÖÜÉÈÁÍÓÚÑ][\w’'-]{1,30}(?: (?:van |von |de |der |la )?[A-ZÄÖÜÉÈÁÍÓÚÑ][\w’'-]{1,30}){0,2})",
-    re.MULTILINE,
+    r"\b(?:[Cc]ontact|[Ss]peak (?:to|with)|[Tt]alk (?:to|with)|[Rr]each out to|[Gg]et in touch with|[Ee]?-?[Mm]ail|[Ww]rite to|[Aa]sk|[Tt]ry|contacter|vous adresser à|écrire à|joindre|[Cc]ontactez|[Aa]dressez-vous à|kontaktieren Sie|[Ww]enden Sie sich (?:bitte )?an|schreiben Sie|fragen Sie|[Cc]ontacte (?:con|a)|en contacto con|[Hh]able con|[Ee]scriba a|[Dd]iríjase a)"
+    r" (?:(?:Mr|Mrs|Ms|Dr|Mme|M|Sr|Sra|Herrn?|Frau)\.? )?(?P<name>[A-ZÄÖÜÉÈÁÍÓÚÑ][\w’'-]{1,30}(?: (?:van |von |de |der |la )?[A-ZÄÖÜÉÈÁÍÓÚÑ][\w’'-]{1,30}){0,2})"
 )
+_IMPERATIVE = re.compile(
+    r"(?:please|kindly|should|can|could|may|might|want to|need to|must|have to|you'd|better|rather|instead|try to|veuillez|merci de|pouvez|devriez|bitte|póngase|favor|[.,;:!?\n–-]|^) ?(?:better |rather |instead |directly )?$",
+    re.IGNORECASE,
+)
+
+
+def _pointed_to(own: str) -> str | None:
+    for match in _POINTER.finditer(own):
+        if _IMPERATIVE.search(own[max(0, match.start() - 24) : match.start()]):
+            return match[0]
+    return None
 
 
 def read_reply(
@@ -80,6 +90,9 @@ def read_reply(
     back = returned_mail(known, subject, text)
     if back is not None:
         return _of_returned(back)
+    leaves = leave_sign(known, subject)
+    if leaves is not None:
+        return Reading(_C.UNSUBSCRIBE, 0.97, (leaves,), bool(automatic_signs(known, "")))
     own = human_text(text)
     today = local_date(received_at_ms, time_zone)
     signs = automatic_signs(known, subject)
@@ -164,9 +177,9 @@ def _of_person(known: Mapping[str, str], signs: Sequence[Sign], subject: str, ow
     found = HUMAN_CUES.find(words, tongue.possible)
     order = date_order(tongue.language, language, country)
     classes = _classes(found)
-    named = _POINTER.search(own[:CUE_CHARS]) if _C.REFERRAL not in classes else None
+    named = _pointed_to(own[:CUE_CHARS]) if _C.REFERRAL not in classes else None
     if named is not None:
-        classes[_C.REFERRAL] = Found(_NAMED, words.line.count(" . "), quoted(named[0]))
+        classes[_C.REFERRAL] = Found(_NAMED, 0, quoted(named))
     absent = [f for f in found if f.cue.name == "absent"]
     chosen = _chosen_class(classes, bool(absent), words)
     when = NO_DATE

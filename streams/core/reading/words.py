@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-KEY_CHARS = 4
+STEM_CHARS = 4
 _CHOICE = re.compile(r"[^\W_]+\*?")
 _PLACES = {"EMAIL": "xaddressx", "URL": "xlinkx"}
 _BUT = "but|aber|mais|pero|however|jedoch|ma|maar|mas|yet|doch|though|sondern|sino"
@@ -68,11 +68,12 @@ def folded(text: str) -> str:
 
 
 class Words(msgspec.Struct, frozen=True):
-    """A text as sentences: `raw` as written, `line` as one folded line `. a b . c d .`; `keys` are word beginnings."""
+    """A text as sentences: `raw` as written, `line` as one folded line `. a b . c d .`; `stems` are word beginnings."""
 
     raw: tuple[str, ...]
     line: str
-    keys: frozenset[str]
+    words: frozenset[str]
+    stems: frozenset[str]
 
     def sentence(self, position: int) -> int:
         """Which sentence a position in `line` lies in."""
@@ -88,12 +89,14 @@ def words_of(text: str) -> Words:
     raw: list[str] = []
     lines: list[str] = []
     for sentence in _SENTENCE_END.split(_joined(text)):
-        tokens = [_spelled(token) for token in _TOKEN.findall(folded(sentence))]
+        tokens = _TOKEN.findall(folded(sentence))
         if tokens:
             raw.append(sentence)
-            lines.append(" ".join(tokens))
+            spelled = " ".join([_SPELLINGS.get(token, token) for token in tokens])
+            lines.append(spelled.replace("'", " ") if "'" in spelled else spelled)
     line = ". " + " . ".join(lines) + " ."
-    return Words(tuple(raw), line, frozenset(word[:KEY_CHARS] for word in line.split()))
+    words = frozenset(line.split())
+    return Words(tuple(raw), line, words, frozenset(word[:STEM_CHARS] for word in words))
 
 
 def _joined(text: str) -> str:
@@ -129,20 +132,24 @@ def _spelled(token: str) -> str:
 
 
 class Phrase(msgspec.Struct, frozen=True):
-    """A compiled phrase. `keys`: one of these word beginnings must be in the text, or it need not be tried."""
+    """A compiled phrase. One of `words` or of `stems` must be in the text, or it need not be tried.
+
+    The pattern begins with the space before its first word, so that a search leaps from word to word.
+    """
 
     source: str
     pattern: re.Pattern[str]
-    keys: frozenset[str]
+    words: frozenset[str]
+    stems: frozenset[str]
 
 
 def phrase(source: str) -> Phrase:
     """A phrase of the small language, compiled."""
     tokens = source.split()
     body = "".join(_token_pattern(token) for token in tokens if token not in "^$")
-    head = r"(?<=\. )" if tokens[0] == "^" else r"(?<= )"
+    head = r"\. " if tokens[0] == "^" else " "
     tail = r"(?=\.)" if tokens[-1] == "$" else ""
-    return Phrase(source, re.compile(head + body + tail), _keys(tokens))
+    return Phrase(source, re.compile(head + body + tail), *_keys(tokens))
 
 
 def _token_pattern(token: str) -> str:
@@ -166,12 +173,14 @@ def _choice_pattern(choice: str) -> str:
     return _spelled(folded(choice))
 
 
-def _keys(tokens: Iterable[str]) -> frozenset[str]:
-    """The word beginnings of the most telling required token: longest shortest choice, fewest choices."""
+def _keys(tokens: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The words and stems of the most telling required token: longest shortest choice, then fewest choices."""
     required = [t.split("|") for t in tokens if t not in ("^", "$", "..", "...") and not t.startswith("?")]
-    usable = [cs for cs in required if "$" not in cs and all(len(c) > KEY_CHARS or not c.endswith("*") for c in cs)]
-    best = max(usable, key=lambda cs: (min(min(len(c), 8) for c in cs), -len(cs)))
-    return frozenset(_spelled(folded(_PLACES.get(choice, choice).removesuffix("*")))[:KEY_CHARS] for choice in best)
+    usable = [cs for cs in required if "$" not in cs and all(len(c) > STEM_CHARS or not c.endswith("*") for c in cs)]
+    best = max(usable, key=lambda cs: (min(min(len(c), 7) for c in cs), -len(cs)))
+    stems = frozenset(folded(choice[:-1])[:STEM_CHARS] for choice in best if choice.endswith("*"))
+    words = (_spelled(folded(_PLACES.get(choice, choice))).split()[0] for choice in best if not choice.endswith("*"))
+    return frozenset(words), stems
 
 
 def examples(source: str) -> Iterator[str]:
