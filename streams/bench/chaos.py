@@ -16,13 +16,13 @@ from typing import Any
 from streams.bench.slots import Slot
 from streams.bench.tail import Tail, spread
 from streams.bench.topics import create_topics
-from streams.bench.traffic import Feed, Traffic, tally_traffic
+from streams.bench.traffic import LONGEST_TIMER_MS, Feed, Traffic, tally_traffic
 from streams.bench.verify import verify
 from streams.kafka.embedded import EmbeddedBroker
 from streams.lane.job import Job, LaneSettings, load_job
 
 SETTLE_SECONDS = 4.0
-TIMERS_SECONDS = 22.0  # the tally's longest timer is due by then
+TIMERS_SECONDS = LONGEST_TIMER_MS / 1000 + 2
 QUIET_SECONDS = 180.0
 PAUSE_SECONDS = 12.0  # a pause that begins later has another cause
 Prepare = Callable[[str, Job, int], None]

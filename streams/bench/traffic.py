@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from streams.lane.job import Job
 
 KEYS = 5000
+LONGEST_TIMER_MS = 8000
 STEP = 50  # records between two looks at the clock
 
 
@@ -34,10 +35,10 @@ Traffic = Callable[[Job, int, int], Iterable[Sent]]
 
 
 def tally_traffic(job: Job, count: int, seed: int) -> Iterator[Sent]:
-    """Records of 5,000 keys over all inputs; one in a hundred sets a timer of up to 20 s."""
+    """Records of 5,000 keys over all inputs; one in a hundred sets a timer."""
     draw = random.Random(seed)
     for number in range(count):
-        timer = b"later:%d;" % draw.randrange(20_000) if number % 100 == 7 else b""
+        timer = b"later:%d;" % draw.randrange(LONGEST_TIMER_MS) if number % 100 == 7 else b""
         yield Sent(draw.choice(job.processor.inputs), b"k%d" % draw.randrange(KEYS), timer + b"e%d" % number)
 
 

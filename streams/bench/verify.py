@@ -6,6 +6,7 @@ every state. The journal must cover every input offset once: no gap, no overlap,
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,14 +19,14 @@ from streams.lane.lane import POSITION
 from streams.lane.privates import Record
 from streams.lane.replay import BrokenJournal, replay
 
-CONSUME = 5000
-WAIT_SECONDS = 0.3
-EMPTY_POLLS = 200
+CONSUME = 1000
+POLL_SECONDS = 0.05
+WAIT_SECONDS = 60.0
 Sent = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...], int]  # key, value, headers, timestamp
 
 
-def read(brokers: str, topic: str, partitions: int) -> list[list[Record]]:
-    """All committed records of a topic, by partition."""
+def read(brokers: str, wanted: Mapping[str, int]) -> dict[str, list[list[Record]]]:
+    """All committed records of topics with so many partitions, by topic and partition."""
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -33,25 +34,24 @@ def read(brokers: str, topic: str, partitions: int) -> list[list[Record]]:
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
         }
     )
-    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
-    records: list[list[Record]] = [[] for _ in range(partitions)]
-    unread, empty = set(range(partitions)), 0
+    unread = {(topic, partition) for topic, count in wanted.items() for partition in range(count)}
+    records: dict[str, list[list[Record]]] = {topic: [[] for _ in range(count)] for topic, count in wanted.items()}
+    consumer.assign([TopicPartition(topic, partition, 0) for topic, partition in unread])
+    last_sign = time.monotonic()
     while unread:
-        messages = consumer.consume(CONSUME, WAIT_SECONDS)
-        empty = 0 if messages else empty + 1
-        if empty > EMPTY_POLLS:
-            raise TimeoutError(f"{topic}: no end of the partitions {sorted(unread)}; is a transaction open?")
-        for message in messages:
-            error = message.error()
+        for message in consumer.consume(CONSUME, POLL_SECONDS):
+            last_sign, error = time.monotonic(), message.error()
+            topic, partition = message.topic() or "", message.partition() or 0
             if error is None:
-                records[message.partition() or 0].append(record_from(message))
+                records[topic][partition].append(record_from(message))
             elif error.code() == KafkaError._PARTITION_EOF:
-                unread.discard(message.partition() or 0)
+                unread.discard((topic, partition))
             elif not error.retriable():
                 raise KafkaException(error)
+        if time.monotonic() > last_sign + WAIT_SECONDS:
+            raise TimeoutError(f"no end of {sorted(unread)}; is a transaction open?")
     consumer.close()
     return records
 
@@ -71,19 +71,17 @@ def record_from(message: Message) -> Record:
 
 def verify(brokers: str, job: Job, lanes: int) -> dict[str, Any]:
     """What is wrong with a finished run; all counts but the first two are 0 when it was exactly once."""
-    inputs = {topic: read(brokers, topic, lanes) for topic in job.processor.inputs}
-    outputs = {topic: read(brokers, topic, lanes) for topic in job.outputs if topic != job.journal}
-    journals, states = read(brokers, job.journal, lanes), read(brokers, job.state, lanes)
-    controls = {topic: read(brokers, topic, 1)[0] for topic in job.controls}
-    report: Counter[str] = Counter(dict.fromkeys(FIGURES, 0))
-    report["events"] = sum(len(lane) for topic in inputs.values() for lane in topic)
+    records = read(brokers, dict.fromkeys(job.lane_topics, lanes) | dict.fromkeys(job.controls, 1))
+    controls = {topic: records[topic][0] for topic in job.controls}
+    report: Counter[str] = Counter()
+    report["events"] = sum(len(lane) for topic in job.processor.inputs for lane in records[topic])
     for lane in range(lanes):
         report += verify_lane(
             job,
-            journals[lane],
-            {topic: found[lane] for topic, found in inputs.items()},
-            {topic: found[lane] for topic, found in outputs.items()},
-            states[lane],
+            records[job.journal][lane],
+            {topic: records[topic][lane] for topic in job.processor.inputs},
+            {topic: records[topic][lane] for topic in job.outputs},
+            records[job.state][lane],
             controls,
         )
     return {figure: report[figure] for figure in FIGURES}

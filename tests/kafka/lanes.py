@@ -1,0 +1,97 @@
+"""A job with topics of its own on the shared broker, workers in this process, and the check that all was exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
+
+from confluent_kafka import Producer
+
+from streams.bench.tally import job as tally_job_of
+from streams.bench.topics import create_topics
+from streams.bench.verify import read, verify
+from streams.lane.job import Job, LaneSettings
+from streams.lane.privates import Record
+from streams.lane.worker import Worker
+
+LANES = 4
+WAIT_SECONDS = 20.0
+FAULTLESS = {
+    "broken_journals": 0,
+    "not_decided": 0,
+    "outputs_missing": 0,
+    "outputs_extra": 0,
+    "outputs_misplaced": 0,
+    "states_wrong": 0,
+}
+
+
+class World:
+    """The tally on a broker, under an app id of its own."""
+
+    def __init__(self, brokers: str, app_id: str, job: Job | None = None) -> None:
+        self.settings = LaneSettings(brokers=brokers, app_id=app_id, slot="slot-a", lanes=LANES)
+        self.job = job or tally_job_of(self.settings)
+        self.brokers = brokers
+        create_topics(brokers, self.job, LANES)
+        self._producer = Producer({"bootstrap.servers": brokers, "linger.ms": 1})
+
+    def send(self, records: Iterable[tuple[bytes, bytes]], topic: int = 0) -> None:
+        """Keys and values to the input of this number."""
+        for key, value in records:
+            self._producer.produce(self.job.processor.inputs[topic], value, key, partition=lane_of(key))
+        self._producer.flush(10)
+
+    def control(self, key: bytes, value: bytes) -> None:
+        self._producer.produce(self.job.controls[0], value, key, partition=0)
+        self._producer.flush(10)
+
+    @contextlib.asynccontextmanager
+    async def worker(self, **changes: object) -> AsyncIterator[Worker]:
+        """A worker that is ready; stopped in order at the end."""
+        worker = Worker(replace(self.settings, **changes), self.job)  # type: ignore[arg-type]
+        running = asyncio.create_task(worker.run())
+        try:
+            await until(lambda: worker.is_ready() or running.done())
+            if running.done():
+                running.result()
+            yield worker
+        finally:
+            worker.stop()
+            await running
+
+    def outputs(self) -> list[Record]:
+        """All committed outputs, lane by lane."""
+        topic = self.job.outputs[0]
+        return [record for lane in read(self.brokers, {topic: LANES})[topic] for record in lane]
+
+    def values(self) -> list[bytes]:
+        return sorted(record.value or b"" for record in self.outputs())
+
+    def transactions(self) -> int:
+        return sum(map(len, read(self.brokers, {self.job.journal: LANES})[self.job.journal]))
+
+    def faults(self) -> dict[str, int]:
+        found = verify(self.brokers, self.job, LANES)
+        return {name: found[name] for name in FAULTLESS}
+
+
+def lane_of(key: bytes) -> int:
+    return zlib.crc32(key) % LANES
+
+
+async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
+    """Wait for the condition; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(0.01)
+
+
+def committed(*workers: Worker) -> int:
+    """Records and timers that these workers' lanes have decided, ever."""
+    return sum(lane.position.seq for worker in workers for lane in worker.lanes.values())

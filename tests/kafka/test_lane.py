@@ -1,0 +1,147 @@
+"""What one worker's lanes do on a real Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Producer
+
+from streams.bench.tally import PACKED, Tally, tally_job
+from streams.errors import NotReady
+from streams.lane.lane import OutputTooLarge
+from streams.lane.processor import Batch, Outcome, OutputRecord
+from tests.kafka.conftest import RunningKafka
+from tests.kafka.lanes import FAULTLESS, LANES, World, committed, lane_of, until
+
+
+@pytest.fixture
+def world(broker: RunningKafka) -> World:
+    return World(broker.bootstrap, f"lane-{uuid4().hex[:8]}")
+
+
+def events(count: int, keys: int = 50) -> list[tuple[bytes, bytes]]:
+    return [(b"k%d" % (number % keys), b"e%d" % number) for number in range(count)]
+
+
+async def test_a_restarted_worker_goes_on_where_the_last_one_committed(world: World) -> None:
+    world.send(events(3000))
+    async with world.worker() as first:
+        await until(lambda: committed(first) == 3000)
+    world.send(events(2000), topic=1)
+    async with world.worker() as second:
+        await until(lambda: committed(second) == 5000)
+        states = [state for lane in second.lanes.values() for state in lane.store.view.values()]
+    assert [PACKED.unpack(state)[1] for state in states] == [100] * 50
+    assert world.faults() == FAULTLESS
+
+
+async def test_a_timer_fires_once_also_over_a_restart(world: World) -> None:
+    world.send([(b"soon", b"later:1;a"), (b"afterwards", b"later:2500;b")])
+    async with world.worker() as first:
+        await until(lambda: committed(first) == 3)
+    await asyncio.sleep(1.5)
+    async with world.worker() as second:
+        await until(lambda: committed(second) == 4)
+        await asyncio.sleep(1.2)
+    assert world.values() == [b"1 due", b"1 due", b"1 later:1;a", b"1 later:2500;b"]
+    assert world.faults() == FAULTLESS
+
+
+async def test_a_control_record_counts_from_one_batch_to_the_next(world: World) -> None:
+    world.control(b"prefix", b"old ")
+    async with world.worker() as worker:
+        world.send([(b"k", b"a")])
+        await until(lambda: committed(worker) == 1)
+        world.control(b"prefix", b"new ")
+        await until(lambda: worker.control.current.context == b"new ")
+        world.send([(b"k", b"b")])
+        await until(lambda: committed(worker) == 2)
+    assert world.values() == [b"new 2 b", b"old 1 a"]
+    assert world.faults() == FAULTLESS
+
+
+async def test_a_control_record_that_nobody_understands_leaves_the_last_good_context(world: World) -> None:
+    world.control(b"prefix", b"good ")
+    async with world.worker() as worker:
+        world.control(b"prefix", b"\xff")
+        await asyncio.sleep(1.0)
+        world.send([(b"k", b"a")])
+        await until(lambda: committed(worker) == 1)
+    assert world.values() == [b"good 1 a"]
+    assert world.faults() == FAULTLESS
+
+
+async def test_a_worker_without_a_context_does_not_start(world: World) -> None:
+    world.control(b"prefix", b"\xff")
+    with pytest.raises(NotReady, match="expected an active policy"):
+        async with world.worker():
+            pass
+
+
+async def test_records_of_aborted_transactions_are_not_seen(world: World) -> None:
+    producer = Producer({"bootstrap.servers": world.brokers, "transactional.id": world.settings.app_id})
+    producer.init_transactions()
+    for value, commit in ((b"aborted", False), (b"kept", True), (b"aborted too", False)):
+        producer.begin_transaction()
+        producer.produce(world.job.processor.inputs[0], value, b"k", partition=lane_of(b"k"))
+        producer.flush(10)
+        producer.commit_transaction() if commit else producer.abort_transaction()
+    world.send([(b"k", b"last")], topic=1)
+    async with world.worker() as worker:
+        await until(lambda: committed(worker) == 2)
+    assert world.values() == [b"1 kept", b"2 last"]
+    assert world.faults() == FAULTLESS
+
+
+async def test_two_workers_share_the_lanes_and_a_leaver_hands_over_at_once(world: World) -> None:
+    async with world.worker() as stays:
+        async with world.worker(slot="slot-b", leave_on_stop=True) as leaves:
+            await until(lambda: (len(stays.lanes), len(leaves.lanes)) == (LANES / 2, LANES / 2))
+            world.send(events(400))
+            await until(lambda: committed(stays, leaves) == 400)
+        left = time.monotonic()
+        await until(lambda: len(stays.lanes) == LANES and stays.is_ready())
+        handed_over = time.monotonic() - left
+        world.send(events(400), topic=2)
+        await until(lambda: committed(stays) == 800)
+    assert handed_over < world.settings.session_timeout_seconds / 2
+    assert world.faults() == FAULTLESS
+
+
+async def test_an_idle_lane_makes_no_transactions(world: World) -> None:
+    async with world.worker():
+        await asyncio.sleep(1.5)
+    assert world.transactions() == 0
+
+
+async def test_latency_of_a_single_event_is_far_below_the_linger(world: World) -> None:
+    async with world.worker(linger_ms=2000) as worker:
+        world.send([(b"warm up", b"a")])
+        await until(lambda: committed(worker) == 1)
+        sent = time.monotonic()
+        world.send([(b"k", b"b")])
+        await until(lambda: committed(worker) == 2)
+        assert time.monotonic() - sent < 0.5
+
+
+class Boaster(Tally):
+    """Makes an output that no broker takes."""
+
+    def process(self, states: Mapping[bytes, bytes], batch: Batch, context: bytes) -> Outcome:
+        return Outcome({self.output: [OutputRecord(b"k", bytes(2_000_000))]}, {}, {})
+
+
+async def test_an_output_that_the_broker_would_not_take_ends_the_worker_and_names_lane_and_key(
+    broker: RunningKafka,
+) -> None:
+    name = f"lane-{uuid4().hex[:8]}"
+    job = tally_job((f"{name}.in",), f"{name}.out", f"{name}.state", f"{name}.journal")
+    world = World(broker.bootstrap, name, job._replace(processor=Boaster((f"{name}.in",), f"{name}.out")))
+    world.send([(b"k", b"a")])
+    with pytest.raises(OutputTooLarge, match=r"lane \d, lane-\w+.out, key b'k': expected .* 900000 bytes, got 20000"):
+        async with world.worker() as worker:
+            await until(lambda: not worker.is_live())
