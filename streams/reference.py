@@ -8,6 +8,7 @@ from pathlib import Path
 from prometheus_client.metrics import MetricWrapperBase
 
 from streams import metrics
+from streams.holds_reference import holds_reference
 from streams.policy.reference import facts_reference
 from streams.settings import Settings, expectation, variable
 from streams.topics import DAY_MS, MAX_MESSAGE_BYTES, TOPICS, Role, Topic
@@ -84,6 +85,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "topics.md": topics_reference,
     "metrics.md": metrics_reference,
     "policy-facts.md": facts_reference,
+    "holds.md": holds_reference,
 }
 
 
