@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("streams.commands.policy:policy", "Check, compare, publish and roll back policies."),
     "worker": ("streams.commands.worker:worker", "Decide what comes in: the lanes of one process."),
     "feed": ("streams.commands.feed:feed", "Turn a CSV export into profiles, signals and labels."),
+    "replies": ("streams.commands.replies:replies", "Read raw mails: class, return date and the evidence."),
     "explain": ("streams.commands.explain:explain", "Say for a person why something was decided."),
     "dlq": ("streams.commands.dlq:dlq", "Dead letters: list, show, send again once."),
     "settings": ("streams.commands.settings:settings", "Every setting, with the values in force."),

@@ -5,6 +5,7 @@ reading (disposition-notification) or a successful delivery is no bounce.
 
 Next: streams/core/reading/reader.py
 """
+# ruff: noqa: E501  (an expression is one line)
 
 from __future__ import annotations
 
@@ -29,8 +30,12 @@ class Returned(msgspec.Struct, frozen=True):
     evidence: tuple[Evidence, ...]
 
 
-_SENDER = re.compile(r"mailer[-_. ]?daemon|mail[-. ]?(?:delivery|er)[-. ]?(?:sub)?(?:system|daemon)|mail delivery (?:sub)?system|microsoftexchange\w{8,}@|bounces?\+?[\w=.-]*@|^<>$|mail\.delivery\.system@")
-_POSTMASTER = re.compile(r"post[_-]?master@|staff@hotmail|system administrator|<>|mdaemon@|undeliverable@|@(?:.*\.)?(?:prod\.protection\.)?outlook\.com>?$|mail administrator|no-?reply@|administrator@|internet mail delivery|-admin@")
+_SENDER = re.compile(
+    r"mailer[-_. ]?daemon|mail[-. ]?(?:delivery|er)[-. ]?(?:sub)?(?:system|daemon)|mail delivery (?:sub)?system|microsoftexchange\w{8,}@|bounces?\+?[\w=.-]*@|^<>$|mail\.delivery\.system@"
+)
+_POSTMASTER = re.compile(
+    r"post[_-]?master@|staff@hotmail|system administrator|<>|mdaemon@|undeliverable@|@(?:.*\.)?(?:prod\.protection\.)?outlook\.com>?$|mail administrator|no-?reply@|administrator@|internet mail delivery|-admin@"
+)
 _SUBJECT = re.compile(
     r"^\W{0,4}(?:undeliver(?:able|ed)\b|(?:mail )?delivery (?:status|failure|failed|notification|has failed|problem|report|error|delay|incomplete|unsuccessful|impossible|to\b)|delivery[- ]?status|failure notice|failed delivery|returned mail\b|returned to sender|mail (?:delivery failed|could not be delivered|not delivered|system error|status report|failure|error)|message (?:not delivered|delivery failure|could not be delivered|undeliverable|delayed|status - undeliverable)|warning: (?:could not send|message|e-?mail)|non[- ]delivery|nondeliverable|could not (?:be )?deliver|unable to deliver|e-?mail delivery fail|address not found|mail rejected|rejected mail|postmaster notify|permanent delivery|problem delivering|"
     r"unzustellbar\b|nicht zustellbar|unzustellbare|zustellung (?:fehlgeschlagen|nicht)|benachrichtigung (?:zum|uber den) (?:zu)?stell|fehler bei der (?:zustellung|nachrichten)|mail ?(?:zustellung|versand) (?:fehlgeschlagen)|non remis\b|non distribuable|non-?remise|echec de (?:la )?(?:remise|distribution|livraison)|message non (?:remis|distribue|delivre)|notification d'etat de remise|avis de non|no se puede entregar\b|no entregable|no entregado|correo (?:no entregado|devuelto)|error de entrega|notificacion (?:de estado|del estado)|fallo (?:en la|de) entrega|impossibile (?:recapitare|consegnare)|non recapitabile|mancata consegna|onbestelbaar\b|niet bezorgd|nao (?:entregue|e possivel)|nao foi possivel entregar|falha na entrega|oleverererbart|olevererbart|ikke levert|kan inte levereras|niedostarczon|"
@@ -57,13 +62,17 @@ _HARD = re.compile(
 )
 # Enhanced status codes (RFC 3463) that say: no such address, box or host.
 _GONE = frozenset((("1", "1"), ("1", "2"), ("1", "3"), ("1", "6"), ("1", "10"), ("2", "1"), ("4", "4")))
-_FULL = re.compile(r"(?:mailbox|inbox|quota|postfach|buzon|boite|storage)[^\n]{0,40}(?:full|exceed|voll|pleine|lleno|over)|over ?quota|quota exceeded|(?:full|exceed\w*|over)[^\n]{0,20}(?:mailbox|quota)")
+_FULL = re.compile(
+    r"(?:mailbox|inbox|quota|postfach|buzon|boite|storage)[^\n]{0,40}(?:full|exceed|voll|pleine|lleno|over)|over ?quota|quota exceeded|(?:full|exceed\w*|over)[^\n]{0,20}(?:mailbox|quota)"
+)
 _SPEED = re.compile(r"receivingrate|at a rate that|too (?:fast|many|quickly)|rate limit|throttl")
 _FEEDBACK = re.compile(r"^[ \t]*feedback-type ?:[ \t]*([\w-]+)", re.MULTILINE)
 _HUMAN_SUBJECT = re.compile(r"^\s*(?:re|aw|sv|rv|antw|fw|fwd|wg|tr)\s*:")
 _COMPLAINT_SUBJECT = re.compile(r"^\s*complaint about message from")
 _VERIZON = re.compile(r"post_master@")
-_NO_REPLY_NOTICE = re.compile(r"mailbox is full|(?:your mail|your message|message|mail) [^\n]{0,80}\n?[^\n]{0,40}could not be delivered")
+_NO_REPLY_NOTICE = re.compile(
+    r"mailbox is full|(?:your mail|your message|message|mail) [^\n]{0,80}\n?[^\n]{0,40}could not be delivered"
+)
 _SNS = re.compile(r"\"notificationtype\" ?: ?\"(bounce|complaint)\"")
 
 
@@ -97,7 +106,10 @@ def _worth_a_look(headers: Mapping[str, str], content_type: str, sender: str, ti
         or _SUBJECT.match(title) is not None
         or _POSTMASTER.search(sender) is not None
         or "x-amz-sns-message-id" in headers
-        or any(headers.get(name, "").lower().startswith("report.ipm.note.ndr") for name in ("x-ms-exchange-message-class", "x-message-class", "message-class"))
+        or any(
+            headers.get(name, "").lower().startswith("report.ipm.note.ndr")
+            for name in ("x-ms-exchange-message-class", "x-message-class", "message-class")
+        )
     )
 
 
@@ -124,13 +136,22 @@ def _feedback(content_type: str, sender: str, subject: str, body: str) -> Return
     return Returned("unsubscribe" if name.startswith("opt-out") else "complaint", 0.98, (proof,))
 
 
-def _bounce_evidence(headers: Mapping[str, str], content_type: str, sender: str, title: str, subject: str, body: str) -> tuple[Evidence, ...]:
+def _bounce_evidence(
+    headers: Mapping[str, str], content_type: str, sender: str, title: str, subject: str, body: str
+) -> tuple[Evidence, ...]:
     proof = []
     if "x-failed-recipients" in headers:
         proof.append(Evidence("header", "x-failed-recipients", quoted(headers["x-failed-recipients"])))
-    if content_type.startswith("multipart/report") and "disposition-notification" not in content_type and "feedback-report" not in content_type:
+    if (
+        content_type.startswith("multipart/report")
+        and "disposition-notification" not in content_type
+        and "feedback-report" not in content_type
+    ):
         proof.append(Evidence("header", "multipart/report", quoted(content_type)))
-    if any(headers.get(n, "").lower().startswith("report.ipm.note.ndr") for n in ("x-ms-exchange-message-class", "x-message-class", "message-class")):
+    if any(
+        headers.get(n, "").lower().startswith("report.ipm.note.ndr")
+        for n in ("x-ms-exchange-message-class", "x-message-class", "message-class")
+    ):
         proof.append(Evidence("header", "message-class.ndr", "REPORT.IPM.Note.NDR"))
     titled = _SUBJECT.match(title) is not None and _HUMAN_SUBJECT.match(title) is None
     worded = _BODY.search(body)
@@ -138,15 +159,27 @@ def _bounce_evidence(headers: Mapping[str, str], content_type: str, sender: str,
         daemon, system = _SENDER.search(sender) is not None, _from_the_system(headers, sender)
         if (daemon and ("mailer-daemon" in sender or titled or worded)) or (system and titled):
             proof.append(Evidence("header", "from", quoted(headers.get("from", ""))))
-        elif worded is not None and (titled or system or (_NO_REPLY_NOTICE.search(body) and re.search(r"no-?_?reply@", sender))):
-            proof.append(Evidence("text", "bounce.words", quoted(body[max(0, worded.start() - 20) : worded.end() + 60])))
+        elif worded is not None and (
+            titled or system or (_NO_REPLY_NOTICE.search(body) and re.search(r"no-?_?reply@", sender))
+        ):
+            proof.append(
+                Evidence("text", "bounce.words", quoted(body[max(0, worded.start() - 20) : worded.end() + 60]))
+            )
     if proof and titled:
         proof.append(Evidence("subject", "subject.bounce", quoted(subject)))
     return tuple(proof)
 
 
 def _from_the_system(headers: Mapping[str, str], sender: str) -> bool:
-    return "postmaster@" in sender or _VERIZON.search(sender) is not None or "<>" in sender or "system administrator" in sender or headers.get("return-path", "").strip() in ("<>", "<MAILER-DAEMON>") or "x-amz-sns-message-id" in headers or "x-mlserver" in headers
+    return (
+        "postmaster@" in sender
+        or _VERIZON.search(sender) is not None
+        or "<>" in sender
+        or "system administrator" in sender
+        or headers.get("return-path", "").strip() in ("<>", "<MAILER-DAEMON>")
+        or "x-amz-sns-message-id" in headers
+        or "x-mlserver" in headers
+    )
 
 
 def _kind(body: str) -> tuple[Literal["hard", "soft"], Evidence]:
@@ -157,7 +190,7 @@ def _kind(body: str) -> tuple[Literal["hard", "soft"], Evidence]:
     status, code = _STATUS.search(body), _CODE.search(body)
     codes = [tuple(m.groups()[-3:]) for m in (status, code) if m is not None]
     hard, soft = _HARD.search(body), _SOFT.search(body)
-    if any(kind == "4" and detail != "1" or kind == "4" and subject != "1" for kind, subject, detail in codes):
+    if any((kind == "4" and detail != "1") or (kind == "4" and subject != "1") for kind, subject, detail in codes):
         return "soft", Evidence("text", "bounce.status", ".".join(codes[0]))
     if soft is not None and _FULL.search(body):
         return "soft", Evidence("text", "bounce.reason", quoted(soft[0]))
@@ -168,4 +201,6 @@ def _kind(body: str) -> tuple[Literal["hard", "soft"], Evidence]:
     if soft is not None or codes:
         return "soft", Evidence("text", "bounce.reason", quoted(soft[0]) if soft is not None else ".".join(codes[0]))
     reply = _REPLY.search(body)
-    return ("hard" if reply is not None and reply[1] == "5" else "soft"), Evidence("text", "bounce.unknown", quoted(reply[0] if reply else ""))
+    return ("hard" if reply is not None and reply[1] == "5" else "soft"), Evidence(
+        "text", "bounce.unknown", quoted(reply[0] if reply else "")
+    )

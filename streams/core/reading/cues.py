@@ -46,12 +46,35 @@ class _Rule(msgspec.Struct, frozen=True):
 # Two words of reach are too few for "not in any way interested", the whole clause too many for "no time today, call me".
 NEGATION_REACH = 5
 _CLAUSE_ENDS = frozenset(
-    ". , ( ) but aber mais pero however jedoch ma maar mas yet though because weil since and und et y e en".split()
+    [
+        ".",
+        ",",
+        "(",
+        ")",
+        "but",
+        "aber",
+        "mais",
+        "pero",
+        "however",
+        "jedoch",
+        "ma",
+        "maar",
+        "mas",
+        "yet",
+        "though",
+        "because",
+        "weil",
+        "since",
+        "and",
+        "und",
+        "et",
+        "y",
+        "e",
+        "en",
+    ]
 )
 _NEGATIONS = frozenset(
-    """no not never neither nor none without hardly barely nobody nothing nicht kein keine keinen keinem keiner keinerlei nie
-    niemals ohne kaum nichts weder ne n pas jamais aucun aucune rien sans ni nunca ningun ninguna tampoco sin nada non mai
-    nessun nessuna senza niet geen nooit zonder nao nem nenhum nenhuma sem""".split()
+    ["no", "not", "never", "neither", "nor", "none", "without", "hardly", "barely", "nobody", "nothing", "nicht", "kein", "keine", "keinen", "keinem", "keiner", "keinerlei", "nie", "niemals", "ohne", "kaum", "nichts", "weder", "ne", "n", "pas", "jamais", "aucun", "aucune", "rien", "sans", "ni", "nunca", "ningun", "ninguna", "tampoco", "sin", "nada", "non", "mai", "nessun", "nessuna", "senza", "niet", "geen", "nooit", "zonder", "nao", "nem", "nenhum", "nenhuma", "sem"]
 )  # fmt: skip
 _NOT_A_NEGATION = (" not only ", " no problem ", " no worries ", " not just ", " nicht nur ", " kein problem ", " no doubt ",
                    " pas seulement ", " no solo ", " not a problem ", " no question ", " pas de souci ", " pas de probleme ",

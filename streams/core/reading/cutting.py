@@ -3,6 +3,7 @@
 Line by line, one pass. A general reply parser was tried and left out: its expressions are quadratic (3,000 empty lines
 took 0.5 s), and a mail is written by strangers.
 """
+# ruff: noqa: E501  (an expression is one line)
 
 from __future__ import annotations
 
@@ -18,15 +19,21 @@ _ATTRIBUTION = re.compile(
     r"^\s*[-–—*_\s]{0,12}(?:(?:on|am|le|el|il|op|em|den|dnia|at|в|на|在|dne)\b[^\n]{0,40}\d|在|\d|\"|(?:mon|tue|wed|thu|fri|sat|sun)\w{0,6},|\w{3,14},? \d)[^\n]{0,400}$",
     re.IGNORECASE,
 )
-_SENDER_LINE = re.compile(r"^\s*[^\n<]{0,60}<[^\n>]{3,80}>[^\n]{0,60}$|^\s*[\w.'()-]{1,40}(?: [\w.'()-]{1,40}){0,5} (?:via [^\n]{0,60} )?(?:wrote|schrieb|a écrit|escribió|ha scritto|schreef|escreveu|skrev)\s?:$", re.IGNORECASE)
-_DATED_SENDER = re.compile(r"^\s*\d{2,4}[-/.]\d{1,2}[-/.]\d{1,4}[^\n]{0,120}(?:<[^\n>]{0,120}>|gmt)[^\n]{0,80}:?\s*$", re.IGNORECASE)
+_SENDER_LINE = re.compile(
+    r"^\s*[^\n<]{0,60}<[^\n>]{3,80}>[^\n]{0,60}$|^\s*[\w.'()-]{1,40}(?: [\w.'()-]{1,40}){0,5} (?:via [^\n]{0,60} )?(?:wrote|schrieb|a écrit|escribió|ha scritto|schreef|escreveu|skrev)\s?:$",
+    re.IGNORECASE,
+)
+_DATED_SENDER = re.compile(
+    r"^\s*\d{2,4}[-/.]\d{1,2}[-/.]\d{1,4}[^\n]{0,120}(?:<[^\n>]{0,120}>|gmt)[^\n]{0,80}:?\s*$", re.IGNORECASE
+)
 _SEPARATOR = re.compile(
     r"^[\s>*_=-]{0,60}(?:original (?:message|appointment)|ursprüngliche nachricht|originalnachricht|forwarded (?:message|by)|begin forwarded message|weitergeleitete nachricht|(?:début du )?message (?:d.origine|original|transféré|transmis)|mensaje (?:original|reenviado)|mensagem (?:original|encaminhada)|messaggio (?:originale|inoltrato)|oorspronkelijk bericht|doorgestuurd bericht|ursprungligt meddelande|reply above this line|antwort oberhalb dieser zeile)[\s*_=-]{0,60}:?\s*$",
     re.IGNORECASE,
 )
 _HEAD = re.compile(r"^[\s>*]{0,8}(?:from|von|de|da|van|från|fra|od|от|发件人|差出人)\s?:\*?\s", re.IGNORECASE)
 _HEAD_NEXT = re.compile(
-    r"^[\s>*]{0,8}(?:sent|date|to|subject|reply-to|cc|gesendet|datum|an|betreff|envoyé|à|objet|enviado(?: el)?|fecha|para|asunto|inviato|data|a|oggetto|risposta|verzonden|aan|onderwerp|enviada(?: em)?|assunto|skickat|till|ämne|sendt|til|emne|wysłano|do|temat|дата|кому|тема)\s?:", re.IGNORECASE
+    r"^[\s>*]{0,8}(?:sent|date|to|subject|reply-to|cc|gesendet|datum|an|betreff|envoyé|à|objet|enviado(?: el)?|fecha|para|asunto|inviato|data|a|oggetto|risposta|verzonden|aan|onderwerp|enviada(?: em)?|assunto|skickat|till|ämne|sendt|til|emne|wysłano|do|temat|дата|кому|тема)\s?:",
+    re.IGNORECASE,
 )
 _CLOSING = re.compile(
     r"^(?:(?:with )?(?:kind(?:est)?|best|warm(?:est)?|many|with best|with kind|my best)\W?(?: and warm)? ?(?:regards?|wishes|greetings)?|regards|cheers|sincerely|yours (?:sincerely|truly|faithfully)|br|rgds|kr|all the best|respectfully|cordially|"
@@ -36,7 +43,10 @@ _CLOSING = re.compile(
     r"(?:[\s,.!/|–-]+[\w.'’-]+){0,4}[\s,.!/|–-]*$",
     re.IGNORECASE,
 )
-_THANKS = re.compile(r"^(?:(?:many )?thanks(?: again| a lot| so much| in advance| and regards)?|thank you(?: very much| in advance| again)?|thx|danke(?: (?:und|&) gru(?:ß|ss))?|vielen dank(?: im voraus)?|besten dank|merci(?: d.avance| beaucoup)?|(?:muchas )?gracias(?: de antemano)?|grazie(?: mille)?|bedankt|dank(?: u| je)(?: wel)?|obrigad[oa])[\s,.!]*$", re.IGNORECASE)
+_THANKS = re.compile(
+    r"^(?:(?:many )?thanks(?: again| a lot| so much| in advance| and regards)?|thank you(?: very much| in advance| again)?|thx|danke(?: (?:und|&) gru(?:ß|ss))?|vielen dank(?: im voraus)?|besten dank|merci(?: d.avance| beaucoup)?|(?:muchas )?gracias(?: de antemano)?|grazie(?: mille)?|bedankt|dank(?: u| je)(?: wel)?|obrigad[oa])[\s,.!]*$",
+    re.IGNORECASE,
+)
 _DEVICE = re.compile(
     r"^[\s<(\[]{0,4}(?:sent (?:from|via|with|by)|get \[?outlook for|von meinem|gesendet (?:von|mit|über)|diese nachricht wurde von mein|envoyé (?:de|depuis|à partir)|télécharger outlook|enviado (?:desde|do|de|a partir)|obtener outlook|inviato (?:da|dal)|verzonden (?:met|vanaf|van)|sendt fra|skickat från|from my iphone|outlook für (?:ios|android)|holen sie sich outlook|someone from mobile|從我的)[^\n]{0,100}$",
     re.IGNORECASE,
@@ -52,8 +62,32 @@ _FOOTER = re.compile(
     r"^\W{0,4}(?:you(?:'re| are)? (?:received?|receiving|got) this (?:e-?mail|message|newsletter)|sie erhalten diese|vous recevez ce|recibes? este|to (?:unsubscribe|stop receiving))",
     re.IGNORECASE,
 )
-_FOOTER_WORDS = ("unsub", "opt", "abme", "abbe", "désin", "désab", "baja", "uits", "canc", "pref", "click", "klick", "cliqu", "clic", "http", "recei", "erhalten", "recev", "recib", "stop")
-_BANNER = re.compile(r"^[\s*\[(!_>-]{0,8}(?:caution|external|warning|achtung|attention|vorsicht|extern\w*|notice|think before you click|atención)\b[^\n]{0,80}(?:external|originated|outside|extern|extérieur|externo|sender|absender|$)", re.IGNORECASE)
+_FOOTER_WORDS = (
+    "unsub",
+    "opt",
+    "abme",
+    "abbe",
+    "désin",
+    "désab",
+    "baja",
+    "uits",
+    "canc",
+    "pref",
+    "click",
+    "klick",
+    "cliqu",
+    "clic",
+    "http",
+    "recei",
+    "erhalten",
+    "recev",
+    "recib",
+    "stop",
+)
+_BANNER = re.compile(
+    r"^[\s*\[(!_>-]{0,8}(?:caution|external|warning|achtung|attention|vorsicht|extern\w*|notice|think before you click|atención)\b[^\n]{0,80}(?:external|originated|outside|extern|extérieur|externo|sender|absender|$)",
+    re.IGNORECASE,
+)
 _QUOTED = re.compile(r"^\s{0,4}(?:>|\||[A-Za-z]{1,12}> |C>)")
 _POSTSCRIPT = re.compile(r"^\s*p\.? ?s\.?[\s:.,-]", re.IGNORECASE)
 _RULE = re.compile(r"^[_\-=*]{6,}\s*$")
@@ -69,7 +103,7 @@ def human_text(text: str) -> str:
         stripped = line.strip()
         if not stripped:
             kept.append("")
-        elif _QUOTED.match(line) and not stripped.startswith("|") or stripped.startswith("| "):
+        elif (_QUOTED.match(line) and not stripped.startswith("|")) or stripped.startswith("| "):
             pass
         elif (back := _attribution(lines, at)) is not None:
             if back:

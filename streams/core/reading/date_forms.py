@@ -3,6 +3,7 @@
 Every form is one pattern and one reading function. A reading says a day, or why there is none: ambiguous, impossible
 or past. Nothing here looks at a clock: `today` comes from the caller.
 """
+# ruff: noqa: E501, ARG001, ARG005  (an expression is one line; all date readings take the same arguments)
 
 from __future__ import annotations
 
@@ -175,7 +176,9 @@ def _end_of(m: re.Match[str], today: date, order: Order) -> Result:
     if unit == "month":
         return _months_on(today.replace(day=1), 2 if m["next"] else 1) - timedelta(days=1)
     if unit == "quarter":
-        return _months_on(date(today.year, (today.month - 1) // 3 * 3 + 1, 1), 6 if m["next"] else 3) - timedelta(days=1)
+        return _months_on(date(today.year, (today.month - 1) // 3 * 3 + 1, 1), 6 if m["next"] else 3) - timedelta(
+            days=1
+        )
     return date(today.year + (1 if m["next"] else 0), 12, 31)
 
 
@@ -288,7 +291,7 @@ _FORMS: tuple[tuple[str, _Read, bool, bool], ...] = (
     (rf"{_EDGE}(?P<day>\d{{1,2}})(?:st|nd|rd|th)(?!\w)", _nth, True, False),
     (r"\b(?:day after tomorrow|uebermorgen|ubermorgen|apres[- ]demain|pasado manana|tomorrow|demain|manana|domani|amanha|morgen|today|heute|aujourd'hui|hoy|oggi|vandaag|hoje|this (?:afternoon|morning|evening))\b(?! (?:mittag)\b)", _day_word, False, False),
     (rf"\b(?:(?P<next>{w.NEXT}) )?(?P<weekday>{_WEEKDAY})\b(?P<next2> (?:{w.NEXT})| of next week)?", _weekday, False, False),
-    (rf"\b(?:half a|halbes|halben) (?P<unit>year|jahr)\b(?P<count>)", lambda m, t, o: _months_on(t, 6), False, True),
+    (r"\b(?:half a|halbes|halben) (?P<unit>year|jahr)\b(?P<count>)", lambda m, t, o: _months_on(t, 6), False, True),
     (rf"\b(?P<count>\d{{1,3}}|{_NUMBER})(?: or (?:so|two|three)| of|-| more| weitere[n]?)? ?(?P<unit>{_UNIT})\b", _in_some, False, True),
     (rf"\b(?:end of|ende|ende der|ende des|fin de|fin du|finales de|final de|fine|eind|einde|fim de)(?: the| this| der| des| dieses| diesen| l'| la| d'| del| de)? ?(?P<next>{w.NEXT})? ?(?P<unit>{_UNIT})\b", _end_of, False, True),
     (rf"\b(?:(?:{w.NEXT}) (?P<unit>{_UNIT})|(?P<unit2>{_UNIT}) (?:prochain|prochaine|proximo|proxima|que viene|prossimo|prossima|que vem))\b", _next_unit, False, True),
@@ -302,7 +305,26 @@ _FORMS: tuple[tuple[str, _Read, bool, bool], ...] = (
     (rf"{_EDGE}(?:(?P<part>{w.EARLY}|{w.MID}|{w.LATE})[- ])?(?P<year>20[2-9]\d){_STOP}", _year_only, False, True),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), read, bare, vague) for pattern, read, bare, vague in _FORMS)
-_MAYBE = re.compile(rf"\d|\b(?:{w.NEXT})\b|" + _alternatives({word for word in (*w.MONTHS, *w.WEEKDAYS, *w.UNIT, *w.SEASON) if len(word) > 3} | {"may", "mai", "tomorrow", "morgen", "demain", "heute", "today", "rentree", "easter", "ostern", "paques", "christmas"}))
+_MAYBE = re.compile(
+    rf"\d|\b(?:{w.NEXT})\b|"
+    + _alternatives(
+        {word for word in (*w.MONTHS, *w.WEEKDAYS, *w.UNIT, *w.SEASON) if len(word) > 3}
+        | {
+            "may",
+            "mai",
+            "tomorrow",
+            "morgen",
+            "demain",
+            "heute",
+            "today",
+            "rentree",
+            "easter",
+            "ostern",
+            "paques",
+            "christmas",
+        }
+    )
+)
 
 
 def dates_in(text: str, today: date, order: Order) -> Iterator[DateSeen]:
@@ -329,8 +351,38 @@ def _seen(start: int, end: int, result: Result, bare: bool, ranged: bool, vague:
 
 
 # Words that are also something else ("you may call", "mon collègue", "out of office") when they stand alone.
-_HOMONYMS = frozenset("may mon mes out set gen mag mar sun sat abr ago jan lug ott dic mai mars march fall sept an ano mo wed".split())
-_MONTH_LEADS = re.compile(r"(?:\b(?:in|until|till|by|from|since|before|after|around|during|of|for|next|this|late|early|mid|im|ab|bis|seit|ende|anfang|mitte|en|de|jusqu'en|debut|fin|courant|hasta|desde|a|em|in|a partire da|vanaf|tot) )$")
+_HOMONYMS = frozenset(
+    [
+        "may",
+        "mon",
+        "mes",
+        "out",
+        "set",
+        "gen",
+        "mag",
+        "mar",
+        "sun",
+        "sat",
+        "abr",
+        "ago",
+        "jan",
+        "lug",
+        "ott",
+        "dic",
+        "mai",
+        "mars",
+        "march",
+        "fall",
+        "sept",
+        "an",
+        "ano",
+        "mo",
+        "wed",
+    ]
+)
+_MONTH_LEADS = re.compile(
+    r"(?:\b(?:in|until|till|by|from|since|before|after|around|during|of|for|next|this|late|early|mid|im|ab|bis|seit|ende|anfang|mitte|en|de|jusqu'en|debut|fin|courant|hasta|desde|a|em|in|a partire da|vanaf|tot) )$"
+)
 
 
 def _is_other_word(text: str, match: re.Match[str], vague: bool) -> bool:

@@ -30,13 +30,19 @@ _RETURN_BEFORE = re.compile(
 _RETURN_AFTER = re.compile(
     r"^[^!?\n]{0,36}?\b(?:wieder|zuruck|back\b|return|again|de retour|a nouveau|de nouveau|de vuelta|de regreso|nuevamente|di nuovo|weer\b|terug)"
 )
-_RETURN_RIGHT_AFTER = re.compile(r"^,? ?(?:bin ich |sind wir |ich |wir |je serai |je suis |ben ik |ik |i am |i'm |i will be |i'll be |we are |estare |estoy )?(?:wieder|zuruck|back\b|de retour|de nouveau|a nouveau|weer\b|terug|de vuelta|de regreso)")
-_FROM_BEFORE = re.compile(r"(?:\bfrom|\bstarting|\bas of|\bab|\bab dem|\bon|\bam|\ba partir d[ue]|\bdes|\bdesde|\ba partir del?|\bdal|\bvanaf|\bel|\ble)(?: the| dem| le| el| kw)?[ ,]*$")
+_RETURN_RIGHT_AFTER = re.compile(
+    r"^,? ?(?:bin ich |sind wir |ich |wir |je serai |je suis |ben ik |ik |i am |i'm |i will be |i'll be |we are |estare |estoy )?(?:wieder|zuruck|back\b|de retour|de nouveau|a nouveau|weer\b|terug|de vuelta|de regreso)"
+)
+_FROM_BEFORE = re.compile(
+    r"(?:\bfrom|\bstarting|\bas of|\bab|\bab dem|\bon|\bam|\ba partir d[ue]|\bdes|\bdesde|\ba partir del?|\bdal|\bvanaf|\bel|\ble)(?: the| dem| le| el| kw)?[ ,]*$"
+)
 _UNTIL_BEFORE = re.compile(
     r"(?:\buntil|\btill?|\bthrough|\bthru|\bup to|\bto|\bbis(?: einschlie(?:ss|ß)lich| inklusive| inkl\.?| einschl\.?| voraussichtlich)?(?: zum| am)?|\bjusqu'?(?: ?au?x?| a)?(?: l[ae])?|\bau|\bhasta(?: el| la)?(?: dia)?|\bal|\bfino al?|\bal|\btot(?: en met)?|\bt/m|\bate(?: o| dia| a)?|\bending|\bends|[-–—]|\band|\bund|\bet le|\by el|\bby|\bdo|\btill|\btil|\bund mit|\bvsl\.)"
     r"(?: and including| einschliesslich| inclusive| about| around| approximately| the| roughly| at least| circa| ca\.?| dem| den| le| el| il| de| o| inclus| end of day| eod| on| early| later| very)*[ ,:(]*$"
 )
-_START_BEFORE = re.compile(r"(?:\bfrom|\bsince|\bbetween|\bvom|\bvon|\bseit|\bab|\bdu|\bdepuis(?: le)?|\bdel|\bdesde(?: el)?|\bdal|\bvan|\bvanaf|\bde|\bbeginning|\bstarting|\bzwischen|\bentre(?: le)?)(?: on| the| dem| den| le| el)?[ ,:(]*$")
+_START_BEFORE = re.compile(
+    r"(?:\bfrom|\bsince|\bbetween|\bvom|\bvon|\bseit|\bab|\bdu|\bdepuis(?: le)?|\bdel|\bdesde(?: el)?|\bdal|\bvan|\bvanaf|\bde|\bbeginning|\bstarting|\bzwischen|\bentre(?: le)?)(?: on| the| dem| den| le| el)?[ ,:(]*$"
+)
 _ABSENCE = re.compile(
     r"\b(?:out|away|ooo|off|leave|vacation|holiday|holidays|pto|travel\w*|absent\w*|closed|unavailable|urlaub|abwesend|nicht im|ausser haus|unterwegs|dienstreise|ferien|conge\w*|vacances|deplacement|fuera|ausente|vacaciones|ferie|assente|afwezig|vakantie|ferias|offline|not in|erreichbar|reachable|joignable|bereikbaar)\b"
 )
@@ -60,7 +66,9 @@ def epoch_day(day: date) -> int:
 def local_date(at_ms: int, time_zone: str) -> date:
     """The date on the lead's wall when the mail came; UTC when the zone is unknown."""
     try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=max(-62_000_000_000_000, min(at_ms, 253_000_000_000_000)))
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+            milliseconds=max(-62_000_000_000_000, min(at_ms, 253_000_000_000_000))
+        )
         return moment.astimezone(ZoneInfo(time_zone)).date()
     except (ZoneInfoNotFoundError, ValueError, OSError, OverflowError):
         return moment.date()
@@ -73,7 +81,50 @@ def date_order(language: str, hint: str | None, country: str | None) -> Order:
         return "mdy"
     if language != "en":
         return "dmy"
-    return "dmy" if region in ("GB", "UK", "IE", "AU", "NZ", "IN", "ZA", "SG", "HK", "MT", "NG", "KE", "PK", "DE", "FR", "ES", "IT", "NL", "PT", "AT", "CH", "BE", "LU", "BR", "MX", "AR", "CL", "CO", "PL", "DK", "NO", "FI", "CZ", "GR", "IL", "AE", "TR") else None
+    return (
+        "dmy"
+        if region
+        in (
+            "GB",
+            "UK",
+            "IE",
+            "AU",
+            "NZ",
+            "IN",
+            "ZA",
+            "SG",
+            "HK",
+            "MT",
+            "NG",
+            "KE",
+            "PK",
+            "DE",
+            "FR",
+            "ES",
+            "IT",
+            "NL",
+            "PT",
+            "AT",
+            "CH",
+            "BE",
+            "LU",
+            "BR",
+            "MX",
+            "AR",
+            "CL",
+            "CO",
+            "PL",
+            "DK",
+            "NO",
+            "FI",
+            "CZ",
+            "GR",
+            "IL",
+            "AE",
+            "TR",
+        )
+        else None
+    )
 
 
 def return_date(text: str, today: date, order: Order) -> DateRead:
@@ -93,7 +144,9 @@ def return_date(text: str, today: date, order: Order) -> DateRead:
 
 
 # Cues of languages whose dates only the date library reads.
-_FOREIGN_CUE = re.compile(r"\b(?:tillbaka|ater|till och med|til og med|tilbage|tilbake|til|wracam|wroce|powrot|do|takaisin|asti|zpet|vratim|do dne)\b (?=[^.!?\n]{0,30}\d)")
+_FOREIGN_CUE = re.compile(
+    r"\b(?:tillbaka|ater|till och med|til og med|tilbage|tilbake|til|wracam|wroce|powrot|do|takaisin|asti|zpet|vratim|do dne)\b (?=[^.!?\n]{0,30}\d)"
+)
 _FOREIGN_LANGUAGES = ["sv", "da", "nb", "pl", "fi", "cs"]
 _FOREIGN_WORDS = 5
 
@@ -111,7 +164,13 @@ def _foreign_date(line: str, today: date) -> DateRead:
         moment = dateparser.parse(
             " ".join(words[:count]).strip(".,;"),
             languages=_FOREIGN_LANGUAGES,
-            settings={"RELATIVE_BASE": noon, "TIMEZONE": "UTC", "PREFER_DATES_FROM": "future", "REQUIRE_PARTS": ["day", "month"], "DATE_ORDER": "DMY"},
+            settings={
+                "RELATIVE_BASE": noon,
+                "TIMEZONE": "UTC",
+                "PREFER_DATES_FROM": "future",
+                "REQUIRE_PARTS": ["day", "month"],
+                "DATE_ORDER": "DMY",
+            },
         )
         if moment is not None:
             quote = quoted(line[cue.start() : cue.end() + 48])
@@ -154,7 +213,10 @@ def _role(line: str, seen: DateSeen, follows: bool) -> Role | None:
 
 def _START_AND_RANGE(before: str, after: str) -> bool:
     """`back from leave from 3 May to ...`: the start of a range is no return."""
-    return _START_BEFORE.search(before) is not None and re.match(r" ?(?:-|–|to|until|till|bis|au|al|through)\b", after) is not None
+    return (
+        _START_BEFORE.search(before) is not None
+        and re.match(r" ?(?:-|–|to|until|till|bis|au|al|through)\b", after) is not None
+    )
 
 
 def _chosen(line: str, seen: list[DateSeen], what: str, latest: bool) -> DateRead:

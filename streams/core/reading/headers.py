@@ -5,6 +5,7 @@ return path, `List-*`. People's own mails carry them.
 
 Next: streams/core/reading/bounces.py
 """
+# ruff: noqa: E501  (an expression is one line)
 
 from __future__ import annotations
 
@@ -92,9 +93,15 @@ def _beginnings(rows: str) -> str:
 _TAGS = r"^\s*(?:[\[(*]{1,3}[^\])*\n]{1,24}[\])*]{1,3}\s*){0,3}[\"“]?"
 _END = r"[\])\"”]?\s*(?:[:：]|[-–—]\s|$|\(|\[)"
 _AWAY = re.compile(_TAGS + f"(?:{_beginnings(_AWAY_SUBJECTS)})" + _END)
-_ANSWER = re.compile(_TAGS + rf"[\[(]?(?:{_beginnings(_ANSWER_SUBJECTS)})[\])]?(?:[- ]?(?:{_beginnings(_AWAY_SUBJECTS)}))?" + _END)
-_ACK = re.compile(rf"^\s*[\[(]?(?:{_beginnings(_ACK_SUBJECTS)})|\[(?:ticket|case|request|req|vorgang|#)[ :#-]*[\w-]{{2,20}}\]")
-_NO_REPLY = re.compile(r"(?:^|[<\s\"'])(?:no-?_?\.?reply|do-?not-?reply|donotreply|nicht-?antworten|ne-?pas-?repondre|autoreply|autoresponder|auto-?reply)[\w.+-]*@")
+_ANSWER = re.compile(
+    _TAGS + rf"[\[(]?(?:{_beginnings(_ANSWER_SUBJECTS)})[\])]?(?:[- ]?(?:{_beginnings(_AWAY_SUBJECTS)}))?" + _END
+)
+_ACK = re.compile(
+    rf"^\s*[\[(]?(?:{_beginnings(_ACK_SUBJECTS)})|\[(?:ticket|case|request|req|vorgang|#)[ :#-]*[\w-]{{2,20}}\]"
+)
+_NO_REPLY = re.compile(
+    r"(?:^|[<\s\"'])(?:no-?_?\.?reply|do-?not-?reply|donotreply|nicht-?antworten|ne-?pas-?repondre|autoreply|autoresponder|auto-?reply)[\w.+-]*@"
+)
 
 
 def lowered(headers: Mapping[str, str]) -> dict[str, str]:

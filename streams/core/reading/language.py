@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 
 _STOP_WORDS: dict[str, frozenset[str]] = {
-    "en": frozenset("the and to of is are you your we i it for this that not have with please be my our at me was am will can".split()),
-    "de": frozenset("der die das und ich wir sie nicht ist ein eine zu mit fur bitte es auf im bin sind haben von den kein keine uns mich ihre".split()),
-    "fr": frozenset("le la les et je nous vous ne pas est un une de du des pour avec merci ce que sur mon notre votre suis sommes".split()),
-    "es": frozenset("el la los y yo no es un una de del que por para con gracias se mi su nos en lo estoy estamos favor".split()),
-    "it": frozenset("il la lo e io non un una di del che per con grazie si mi sono siamo vostra questo".split()),
-    "nl": frozenset("de het een en ik wij niet is van voor met graag dank u je op zijn mijn dit dat geen".split()),
-    "pt": frozenset("o a os e eu nao um uma de do da que por para com obrigado obrigada se meu sua em estou estamos favor".split()),
+    "en": frozenset(["the", "and", "to", "of", "is", "are", "you", "your", "we", "i", "it", "for", "this", "that", "not", "have", "with", "please", "be", "my", "our", "at", "me", "was", "am", "will", "can"]),
+    "de": frozenset(["der", "die", "das", "und", "ich", "wir", "sie", "nicht", "ist", "ein", "eine", "zu", "mit", "fur", "bitte", "es", "auf", "im", "bin", "sind", "haben", "von", "den", "kein", "keine", "uns", "mich", "ihre"]),
+    "fr": frozenset(["le", "la", "les", "et", "je", "nous", "vous", "ne", "pas", "est", "un", "une", "de", "du", "des", "pour", "avec", "merci", "ce", "que", "sur", "mon", "notre", "votre", "suis", "sommes"]),
+    "es": frozenset(["el", "la", "los", "y", "yo", "no", "es", "un", "una", "de", "del", "que", "por", "para", "con", "gracias", "se", "mi", "su", "nos", "en", "lo", "estoy", "estamos", "favor"]),
+    "it": frozenset(["il", "la", "lo", "e", "io", "non", "un", "una", "di", "del", "che", "per", "con", "grazie", "si", "mi", "sono", "siamo", "vostra", "questo"]),
+    "nl": frozenset(["de", "het", "een", "en", "ik", "wij", "niet", "is", "van", "voor", "met", "graag", "dank", "u", "je", "op", "zijn", "mijn", "dit", "dat", "geen"]),
+    "pt": frozenset(["o", "a", "os", "e", "eu", "nao", "um", "uma", "de", "do", "da", "que", "por", "para", "com", "obrigado", "obrigada", "se", "meu", "sua", "em", "estou", "estamos", "favor"]),
 }  # fmt: skip
 
 
@@ -42,5 +42,3 @@ def spoken(line: str, hint: str | None) -> Spoken:
     if best < _FEW:
         return Spoken(language, frozenset(_STOP_WORDS))
     return Spoken(language, frozenset({"en", language, *(name for name, count in counts.items() if count * 2 >= best)}))
-
-

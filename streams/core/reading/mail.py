@@ -17,7 +17,12 @@ MAIL_BYTES = 1_000_000
 HTML_CHARS = 200_000
 _PARTS = 60
 _FIELDS = ("from", "to", "subject", "date", "received", "message-id", "return-path", "mime-version", "content-type")
-_REPORT_TYPES = ("message/delivery-status", "message/feedback-report", "message/disposition-notification", "message/global-delivery-status")
+_REPORT_TYPES = (
+    "message/delivery-status",
+    "message/feedback-report",
+    "message/disposition-notification",
+    "message/global-delivery-status",
+)
 
 
 class UnreadableMail(ValueError):
@@ -97,7 +102,7 @@ def _text(message: Message) -> str:
         elif kind.startswith("message/"):
             continue  # the returned original: not this mail's words
         elif part.is_multipart():
-            parts = [p for p in part.get_payload() if isinstance(p, Message)] + parts  # type: ignore[union-attr]
+            parts = [p for p in part.get_payload() if isinstance(p, Message)] + parts
         elif kind == "text/html" and part.get_content_disposition() != "attachment":
             html.append(_body(part))
         elif kind.startswith("text/") and kind not in ("text/rfc822-headers", "text/calendar"):
@@ -110,7 +115,12 @@ def _text(message: Message) -> str:
 def _report(part: Message) -> str:
     payload = part.get_payload()
     if isinstance(payload, list):
-        return "\n".join(f"{name}: {' '.join(str(value).split())}" for group in payload if isinstance(group, Message) for name, value in group.items())
+        return "\n".join(
+            f"{name}: {' '.join(str(value).split())}"
+            for group in payload
+            if isinstance(group, Message)
+            for name, value in group.items()
+        )
     return str(payload)
 
 
@@ -130,7 +140,31 @@ def _body(part: Message) -> str:
 class _HtmlText(HTMLParser):
     """Text of HTML: blocks become lines, quotes become `> ` lines, styles and scripts go."""
 
-    _BLOCKS = frozenset("p div br tr li h1 h2 h3 h4 h5 h6 table ul ol blockquote hr pre section article header footer".split())
+    _BLOCKS = frozenset(
+        [
+            "p",
+            "div",
+            "br",
+            "tr",
+            "li",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "table",
+            "ul",
+            "ol",
+            "blockquote",
+            "hr",
+            "pre",
+            "section",
+            "article",
+            "header",
+            "footer",
+        ]
+    )
     _SILENT = frozenset(("style", "script", "head", "title"))
 
     def __init__(self) -> None:

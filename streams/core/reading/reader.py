@@ -18,11 +18,19 @@ from streams.core.reading.cues import Cue, CueTable, Found
 from streams.core.reading.cutting import human_text
 from streams.core.reading.date_forms import Order
 from streams.core.reading.dates import NO_DATE, DateRead, asked_date, date_order, epoch_day, local_date, return_date
-from streams.core.reading.headers import SUBJECT_CHARS, Sign, acknowledgement_signs, automatic_signs, leave_sign, lowered, says_human
+from streams.core.reading.headers import (
+    SUBJECT_CHARS,
+    Sign,
+    acknowledgement_signs,
+    automatic_signs,
+    leave_sign,
+    lowered,
+    says_human,
+)
 from streams.core.reading.language import spoken
 from streams.core.reading.sentiment import sentiment_of
 from streams.core.reading.verdict import Evidence, Reading, ReplyClass, quoted
-from streams.core.reading.words import Words, folded, words_of
+from streams.core.reading.words import Words, words_of
 
 CUE_CHARS = 6_000
 _NAMED = Cue("referral", "name", 0.85, ())
@@ -110,10 +118,20 @@ def read_reply(
 def _of_returned(back: Returned) -> Reading:
     if back.verdict in ("complaint", "unsubscribe"):
         return Reading(_C(back.verdict), back.confidence, back.evidence, True)
-    return Reading(_C.BOUNCE, back.confidence, back.evidence, True, bounce_kind="hard" if back.verdict == "hard" else "soft")
+    return Reading(
+        _C.BOUNCE, back.confidence, back.evidence, True, bounce_kind="hard" if back.verdict == "hard" else "soft"
+    )
 
 
-def _of_machine(known: Mapping[str, str], signs: Sequence[Sign], subject: str, own: str, today: date, language: str | None, country: str | None) -> Reading:
+def _of_machine(
+    known: Mapping[str, str],
+    signs: Sequence[Sign],
+    subject: str,
+    own: str,
+    today: date,
+    language: str | None,
+    country: str | None,
+) -> Reading:
     """Which automatic answer it is: the words decide, then what the header or subject says, then out-of-office."""
     words = words_of(own[:CUE_CHARS])
     tongue = spoken(words.line, language)
@@ -143,11 +161,16 @@ def _automatic_kind(found: Sequence[Found], signs: Sequence[Sign]) -> ReplyClass
         return _C.OOO
     if "auto_ack" in kinds or "auto_ack" in names:
         return _C.AUTO_ACK
-    generated = any("auto-generated" in sign.evidence.quote.lower() or "auto-notified" in sign.evidence.quote.lower() for sign in signs)
+    generated = any(
+        "auto-generated" in sign.evidence.quote.lower() or "auto-notified" in sign.evidence.quote.lower()
+        for sign in signs
+    )
     return _C.AUTO_ACK if generated else _C.OOO
 
 
-def _away_until(known: Mapping[str, str], signs: Sequence[Sign], subject: str, own: str, today: date, order: Order) -> DateRead:
+def _away_until(
+    known: Mapping[str, str], signs: Sequence[Sign], subject: str, own: str, today: date, order: Order
+) -> DateRead:
     """The end of Apple's vacation header, else the text's date, else the subject's (unless that is our own subject)."""
     apple = re.search(r"enddate=(\d{4})-(\d\d)-(\d\d)", known.get("x-apple-criteria", ""), re.IGNORECASE)
     if apple is not None:
@@ -156,7 +179,9 @@ def _away_until(known: Mapping[str, str], signs: Sequence[Sign], subject: str, o
         except ValueError:
             end = today
         if end > today:
-            return DateRead(epoch_day(end), (Evidence("header", "date.x-apple-criteria", quoted(known["x-apple-criteria"])),))
+            return DateRead(
+                epoch_day(end), (Evidence("header", "date.x-apple-criteria", quoted(known["x-apple-criteria"])),)
+            )
     when = return_date(own, today, order)
     if when.evidence or any(sign.evidence.source == "subject" and ":" in subject for sign in signs):
         return when
@@ -172,7 +197,16 @@ def _of_ticket_system(weak: Sequence[Sign], words: Words, language: str | None) 
     return Reading(_C.AUTO_ACK, 0.8, (*(sign.evidence for sign in weak), found[0].evidence()), True)
 
 
-def _of_person(known: Mapping[str, str], signs: Sequence[Sign], subject: str, own: str, words: Words, today: date, language: str | None, country: str | None) -> Reading:
+def _of_person(
+    known: Mapping[str, str],
+    signs: Sequence[Sign],
+    subject: str,
+    own: str,
+    words: Words,
+    today: date,
+    language: str | None,
+    country: str | None,
+) -> Reading:
     tongue = spoken(words.line, language)
     found = HUMAN_CUES.find(words, tongue.possible)
     order = date_order(tongue.language, language, country)
@@ -189,7 +223,11 @@ def _of_person(known: Mapping[str, str], signs: Sequence[Sign], subject: str, ow
         when = return_date(own, today, order)
     proof = _evidence(chosen, classes, absent, signs, known, found)
     legal = any(f.cue.name == "legal" for f in found)
-    to = _referral(own, known) if chosen in (_C.REFERRAL, _C.WRONG_PERSON, _C.LEFT_COMPANY) or _C.REFERRAL in classes else None
+    to = (
+        _referral(own, known)
+        if chosen in (_C.REFERRAL, _C.WRONG_PERSON, _C.LEFT_COMPANY) or _C.REFERRAL in classes
+        else None
+    )
     return Reading(
         chosen,
         _confidence(chosen, classes),
@@ -212,7 +250,11 @@ def _classes(found: Sequence[Found]) -> dict[ReplyClass, Found]:
         if name in ("absent", "objection"):
             continue
         best.setdefault(_C(name), one)
-    if _C.NOT_INTERESTED in best and _C.INTERESTED in best and best[_C.INTERESTED].sentence == best[_C.NOT_INTERESTED].sentence:
+    if (
+        _C.NOT_INTERESTED in best
+        and _C.INTERESTED in best
+        and best[_C.INTERESTED].sentence == best[_C.NOT_INTERESTED].sentence
+    ):
         del best[_C.INTERESTED]
     return best
 
@@ -237,7 +279,14 @@ def _confidence(chosen: ReplyClass, classes: Mapping[ReplyClass, Found]) -> floa
     return round(weight - 0.05 * min(3, len(classes) - 1), 2)
 
 
-def _evidence(chosen: ReplyClass, classes: Mapping[ReplyClass, Found], absent: Sequence[Found], signs: Sequence[Sign], known: Mapping[str, str], found: Sequence[Found]) -> tuple[Evidence, ...]:
+def _evidence(
+    chosen: ReplyClass,
+    classes: Mapping[ReplyClass, Found],
+    absent: Sequence[Found],
+    signs: Sequence[Sign],
+    known: Mapping[str, str],
+    found: Sequence[Found],
+) -> tuple[Evidence, ...]:
     proof: list[Evidence] = []
     if chosen in classes:
         proof.append(classes[chosen].evidence())

@@ -5,7 +5,7 @@ Next: streams/core/reading/reader.py
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Literal
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 QUOTE_CHARS = 160
 
 
-class ReplyClass(str, Enum):
+class ReplyClass(StrEnum):
     """What one incoming mail means for outreach to this person."""
 
     INTERESTED = "interested"

@@ -18,10 +18,16 @@ _CHOICE = re.compile(r"[^\W_]+\*?")
 _PLACES = {"EMAIL": "xaddressx", "URL": "xlinkx"}
 _BUT = "but|aber|mais|pero|however|jedoch|ma|maar|mas|yet|doch|though|sondern|sino"
 _GAP = rf"(?:(?!(?:{_BUT}) )[^ ,.]+ ){{0,%d}}"
-_SENTENCE_END = re.compile(r"(?<=[^\W\d_])[.](?=\s|$)|(?<=[\W\d])[.](?=\s+[^\W\d_a-z]|\s*$)|[!?;:…•]+(?=\s|$)|\n\s*\n|\n(?=\s*[-*•])")
+_SENTENCE_END = re.compile(
+    r"(?<=[^\W\d_])[.](?=\s|$)|(?<=[\W\d])[.](?=\s+[^\W\d_a-z]|\s*$)|[!?;:…•]+(?=\s|$)|\n\s*\n|\n(?=\s*[-*•])"
+)
 _TOKEN = re.compile(r"[^\W_]+(?:['’ʼ´`][^\W_]+)?|,|\(|\)")
-_ADDRESS = re.compile(r"(?<![^\s<(\[:,;\"'])[^\s<>()\[\]:,;\"'@]{1,64}@[^\s<>()\[\]:,;\"'@]{1,200}")
-_LINK = re.compile(r"(?:https?://|www\.)[^\s<>]{1,500}", re.IGNORECASE)
+_PLACE = re.compile(
+    r"(?P<link>(?:https?://|www\.)[^\s<>]{1,500})"
+    r"|(?P<address>(?<![^\s<(\[:,;\"'])[^\s<>()\[\]:,;\"'@]{1,64}@[^\s<>()\[\]:,;\"'@]{1,200})",
+    re.IGNORECASE,
+)
+_PLACE_MARK = re.compile(r"xaddressx|xlinkx")
 
 _SPELLINGS = {
     "don't": "do not", "dont": "do not", "doesn't": "does not", "doesnt": "does not", "didn't": "did not",
@@ -82,10 +88,9 @@ class Words(msgspec.Struct, frozen=True):
 
 def words_of(text: str) -> Words:
     """The words of a text, ready for phrases."""
-    if "@" in text:
-        text = _ADDRESS.sub(" xaddressx ", text)
-    if "http" in text or "www." in text:
-        text = _LINK.sub(" xlinkx ", text)
+    places: list[str] = []
+    if "@" in text or "http" in text or "www." in text:
+        text = _PLACE.sub(lambda match: _set_aside(match, places), text)
     raw: list[str] = []
     lines: list[str] = []
     for sentence in _SENTENCE_END.split(_joined(text)):
@@ -96,7 +101,20 @@ def words_of(text: str) -> Words:
             lines.append(spelled.replace("'", " ") if "'" in spelled else spelled)
     line = ". " + " . ".join(lines) + " ."
     words = frozenset(line.split())
-    return Words(tuple(raw), line, words, frozenset(word[:STEM_CHARS] for word in words))
+    return Words(_put_back(raw, places), line, words, frozenset(word[:STEM_CHARS] for word in words))
+
+
+def _set_aside(match: re.Match[str], places: list[str]) -> str:
+    places.append(match[0])
+    return " xaddressx " if match["address"] is not None else " xlinkx "
+
+
+def _put_back(sentences: list[str], places: list[str]) -> tuple[str, ...]:
+    """The sentences with their addresses and links, for the eyes of people. Sentences without words have gone."""
+    if not places:
+        return tuple(sentences)
+    left = iter(places)
+    return tuple(_PLACE_MARK.sub(lambda mark: next(left, mark[0]), sentence) for sentence in sentences)
 
 
 def _joined(text: str) -> str:
@@ -113,7 +131,10 @@ def _joined(text: str) -> str:
     return "".join(parts)
 
 
-_GREETING = re.compile(r"^\s*(?:hi|hello|hey|dear|hallo|liebe|lieber|guten|sehr geehrte|bonjour|cher|chère|hola|estimad|buenos|buenas|ciao|beste|olá|good)\b", re.IGNORECASE)
+_GREETING = re.compile(
+    r"^\s*(?:hi|hello|hey|dear|hallo|liebe|lieber|guten|sehr geehrte|bonjour|cher|chère|hola|estimad|buenos|buenas|ciao|beste|olá|good)\b",
+    re.IGNORECASE,
+)
 
 
 def _runs_on(line: str, following: str) -> bool:
@@ -193,4 +214,6 @@ def examples(source: str) -> Iterator[str]:
             if option == "$" and at < len(choices) - 1:
                 continue
             picked = [word for word in picked if word != "$"]
-            yield " ".join({"EMAIL": "a@b.example", "URL": "https://b.example/x"}.get(w, w.removesuffix("*")) for w in picked)
+            yield " ".join(
+                {"EMAIL": "a@b.example", "URL": "https://b.example/x"}.get(w, w.removesuffix("*")) for w in picked
+            )
