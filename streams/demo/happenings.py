@@ -271,8 +271,8 @@ HAPPENINGS = (
     Happening("severe ticket", 40, ticket(1), ("customer",)),
     Happening("mild ticket", 60, ticket(4), ("customer",)),
     Happening("satisfied", 60, activity("csat", channel="web", value=5.0), ("customer",)),
-    Happening("unsatisfied", 6, activity("csat", channel="web", value=1.0), ("customer",)),
-    Happening("detractor", 6, activity("nps", channel="web", value=4.0), ("customer",)),
+    Happening("unsatisfied", 12, activity("csat", channel="web", value=1.0), ("customer",)),
+    Happening("detractor", 12, activity("nps", channel="web", value=4.0), ("customer",)),
     Happening("request, new content", 2.5, request(content_hash="content-draft", segment_hash="segment-new")),
     Happening("request, bulk", 1.5, request(audience_size=25_000, segment_hash="segment-world")),
 )

@@ -7,9 +7,10 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from streams import topics
+from streams.kafka.reader import bounds
 from streams.kafka.security import confluent_config
 from streams.settings import Settings
 
@@ -18,7 +19,6 @@ FOLLOWED = (
     topics.VERDICTS, topics.DEAD_LETTERS, topics.JOURNAL,
 )  # fmt: skip
 POLL_SECONDS = 0.1
-ANSWER_SECONDS = 10.0
 
 
 class Seen(NamedTuple):
@@ -71,19 +71,8 @@ class Outputs:
             for partition in range(topic.partitions(settings.lanes))
         ]
         for place in places:
-            place.offset = self._end(place)
+            place.offset = bounds(self._consumer, place)[1]
         return places
-
-    def _end(self, place: TopicPartition) -> int:
-        """The end of a partition; one that was just created may still be without a leader."""
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while True:
-            try:
-                return int(self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)[1])
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(POLL_SECONDS)
 
     def _follow(self) -> None:
         while not self._stop.is_set():

@@ -28,7 +28,7 @@ LOOPBACK = "127.0.0.1"
 class WorkerProcess:
     """A running worker. Use as a context manager; it is ready when that is entered."""
 
-    def __init__(self, brokers: str, lanes: int, log_file: Path) -> None:
+    def __init__(self, brokers: str, lanes: int, log_file: Path, app_id: str | None = None) -> None:
         self.log_file = log_file
         self._port = _free_port()
         self._environment = os.environ | {
@@ -37,6 +37,7 @@ class WorkerProcess:
             "LEADLANE_SLOT": "demo",
             "LEADLANE_WEB_HOST": LOOPBACK,
             "LEADLANE_WEB_PORT": str(self._port),
+            **({"LEADLANE_APP_ID": app_id} if app_id else {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -71,8 +72,12 @@ class WorkerProcess:
 
     def outcomes(self) -> Counter[str]:
         """How many input records ended how, as /metrics says: decided, quiet, duplicate, dead_letter ..."""
+        return outcomes_from(self.exposition())
+
+    def exposition(self) -> str:
+        """Its metrics, in the Prometheus text format."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=ANSWER_SECONDS) as answer:
-            return outcomes_from(answer.read().decode())
+            return str(answer.read().decode())
 
     def stop(self) -> None:
         if self._process is None:

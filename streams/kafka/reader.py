@@ -107,15 +107,27 @@ class Reader:
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset that is kept, and the one that comes next."""
         try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_SECONDS)
+            return bounds(self._consumer, TopicPartition(topic, partition))
         except KafkaException as error:
             raise BrokerFailed(f"{self._brokers}: {topic}[{partition}]: {error.args[0].str()}.") from error
-        return int(low), int(high)
 
     def offset_at(self, topic: str, partition: int, at_ms: int) -> int:
         """The first offset written at or after a time; the end if there is none."""
         found = self._consumer.offsets_for_times([TopicPartition(topic, partition, at_ms)], timeout=ANSWER_SECONDS)[0]
         return int(found.offset) if found.offset >= 0 else self.bounds(topic, partition)[1]
+
+
+def bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """First and next offset of a partition; a topic or broker that has just come may still be without a leader."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
+            return int(low), int(high)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def timestamp_of(message: Message) -> int | None:
