@@ -113,7 +113,8 @@ def worker_app(settings: Settings, service: LaneService) -> faust.App:
         autodiscover=False,
         web_host=settings.web_host,
         web_bind=settings.web_host,
-        web_port=settings.web_port,
+        web_port=settings.web_port or 1,  # Faust wants a port even where nothing is served
+        web_enabled=settings.web_port != 0,
         web_metrics_enabled=False,
     )
     app.service(cast(Any, service))  # Faust takes an instance as well as a class, its types do not say so

@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replies": ("streams.commands.replies:replies", "Read raw mails: class, return date and the evidence."),
     "explain": ("streams.commands.explain:explain", "Say for a person why something was decided."),
     "dlq": ("streams.commands.dlq:dlq", "Dead letters: list, show, send again once."),
+    "bench": ("streams.commands.bench:bench", "Measure throughput, memory and latency on this machine."),
+    "chaos": ("streams.commands.chaos:chaos", "Kill, freeze and restart everything; check that it was exactly once."),
     "settings": ("streams.commands.settings:settings", "Every setting, with the values in force."),
 }
 

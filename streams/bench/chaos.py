@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from streams.bench.scenarios import scenario
 from streams.bench.slots import Slot
 from streams.bench.tail import Tail, spread
 from streams.bench.topics import create_topics
-from streams.bench.traffic import LONGEST_TIMER_MS, Feed, Traffic, tally_traffic
+from streams.bench.traffic import LONGEST_TIMER_MS, Feed
 from streams.bench.verify import verify
 from streams.kafka.embedded import EmbeddedBroker
 from streams.lane.job import Job, LaneSettings, load_job
@@ -25,7 +26,6 @@ SETTLE_SECONDS = 4.0
 TIMERS_SECONDS = LONGEST_TIMER_MS / 1000 + 2
 QUIET_SECONDS = 180.0
 PAUSE_SECONDS = 12.0  # a pause that begins later has another cause
-Prepare = Callable[[str, Job, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +43,22 @@ class Plan:
     lanes: int = 12
     session_seconds: float = 6
     seed: int = 1
-    processor: str = "streams.bench.tally:job"
+    scenario: str = "tally"
 
 
 class Chaos:
     """One run of a plan against an embedded broker."""
 
-    def __init__(
-        self, plan: Plan, folder: Path, say: Callable[[str], None] = print, traffic: Traffic = tally_traffic
-    ) -> None:
-        self.plan, self.folder, self._say, self._traffic = plan, folder, say, traffic
+    def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None] = print) -> None:
+        self.plan, self.folder, self._say = plan, folder, say
+        self._scenario = scenario(plan.scenario)
         self._draw = random.Random(plan.seed)
         self._hurts: list[tuple[str, float, str, dict[int, str]]] = []
         self._thaws: list[tuple[float, Slot]] = []
         self._began = time.monotonic()
 
-    def run(self, prepare: Prepare | None = None) -> dict[str, Any]:
-        """The report. `prepare` writes what must be there before the workers start, for example a policy."""
+    def run(self) -> dict[str, Any]:
+        """The report."""
         with EmbeddedBroker(data_dir=self.folder / "kafka", heap="768m") as self._broker:
             brokers = self._broker.bootstrap
             options = {
@@ -67,13 +66,12 @@ class Chaos:
                 "app_id": "chaos",
                 "lanes": self.plan.lanes,
                 "session_timeout_seconds": self.plan.session_seconds,
-                "processor": self.plan.processor,
+                "processor": self._scenario.job,
             }
             settings = LaneSettings(brokers=brokers, app_id="chaos", lanes=self.plan.lanes)
-            job = load_job(self.plan.processor, settings)
+            job = load_job(self._scenario.job, settings)
             create_topics(brokers, job, self.plan.lanes)
-            if prepare is not None:
-                prepare(brokers, job, self.plan.lanes)
+            self._scenario.prepare(brokers)
             self._slots = [Slot(f"w{number}", self.folder, options) for number in range(self.plan.workers)]
             self._extra = Slot("extra", self.folder, options)
             return self._run(job, brokers)
@@ -85,7 +83,7 @@ class Chaos:
         time.sleep(SETTLE_SECONDS)
         self._tail = Tail(brokers, job, plan.lanes)
         self._tail.start()
-        feed = Feed(brokers, plan.lanes, self._traffic(job, plan.events, plan.seed), plan.events / plan.seconds)
+        feed = Feed(brokers, self._scenario.traffic(job, plan.events, plan.seed), plan.events / plan.seconds)
         self._began = time.monotonic()
         feed.start()
         self._hurt()

@@ -5,10 +5,10 @@ Traffic is a callable `(count, seed) -> iterable of Sent`; the default is for th
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,13 +22,12 @@ STEP = 50  # records between two looks at the clock
 
 
 class Sent(NamedTuple):
-    """One record to feed; its partition follows from its key unless given."""
+    """One record to feed; its partition follows from its key."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, str | bytes | None]] | None = None
-    partition: int | None = None
 
 
 Traffic = Callable[[Job, int, int], Iterable[Sent]]
@@ -45,18 +44,19 @@ def tally_traffic(job: Job, count: int, seed: int) -> Iterator[Sent]:
 class Feed(threading.Thread):
     """Sends traffic from a thread of its own; `ends` then holds the offset after the last record by partition."""
 
-    def __init__(self, brokers: str, lanes: int, traffic: Iterable[Sent], per_second: float) -> None:
+    def __init__(self, brokers: str, traffic: Iterable[Sent], per_second: float = math.inf) -> None:
         super().__init__(name="feed", daemon=True)
         self.ends: dict[tuple[str, int], int] = {}
         self.sent = 0
         self.failed: list[str] = []
-        self._lanes, self._traffic, self._rate = lanes, traffic, per_second
+        self._traffic, self._rate = traffic, per_second
         # Idempotent, so that a broker that comes and goes neither loses nor doubles what it is fed.
         self._producer = Producer(
             {
                 "bootstrap.servers": brokers,
                 "enable.idempotence": True,
                 "linger.ms": 5,
+                "queue.buffering.max.messages": 500_000,
                 "partitioner": "murmur2_random",
                 "log_level": 2,
             }
@@ -77,16 +77,12 @@ class Feed(threading.Thread):
         self._producer.flush(120)
 
     def _send(self, record: Sent) -> None:
-        partition = record.partition
-        if partition is None and record.key is not None:
-            partition = zlib.crc32(record.key) % self._lanes
         while True:
             try:
                 self._producer.produce(
                     record.topic,
                     record.value,
                     record.key,
-                    partition=-1 if partition is None else partition,
                     headers=list(record.headers or ()),
                     on_delivery=self._delivered,
                 )

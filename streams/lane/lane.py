@@ -115,7 +115,7 @@ class Lane:
                 while not self._closing:
                     self.sign_of_life = time.monotonic()
                     await self._step()
-            except LeadlaneError as error:  # trying again would give the same
+            except OutputTooLarge as error:  # trying again would give the same
                 self._host.fail(error)
                 return
             except Exception as error:  # whatever it was: Kafka knows the truth, start from there

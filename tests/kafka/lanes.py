@@ -1,4 +1,4 @@
-"""A job with topics of its own on the shared broker, workers in this process, and the check that all was exactly once."""
+"""A job with topics of its own on the shared broker, workers in this process, and the check for exactly once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class World:
         self.job = job or tally_job_of(self.settings)
         self.brokers = brokers
         create_topics(brokers, self.job, LANES)
-        self._producer = Producer({"bootstrap.servers": brokers, "linger.ms": 1})
+        self._producer = Producer({"bootstrap.servers": brokers, "linger.ms": 1, "log_level": 0})
 
     def send(self, records: Iterable[tuple[bytes, bytes]], topic: int = 0) -> None:
         """Keys and values to the input of this number."""

@@ -83,7 +83,8 @@ async def test_a_worker_without_a_context_does_not_start(world: World) -> None:
 
 
 async def test_records_of_aborted_transactions_are_not_seen(world: World) -> None:
-    producer = Producer({"bootstrap.servers": world.brokers, "transactional.id": world.settings.app_id})
+    settings = {"bootstrap.servers": world.brokers, "transactional.id": world.settings.app_id, "log_level": 0}
+    producer = Producer(settings)
     producer.init_transactions()
     for value, commit in ((b"aborted", False), (b"kept", True), (b"aborted too", False)):
         producer.begin_transaction()

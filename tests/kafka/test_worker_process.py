@@ -21,15 +21,15 @@ from streams.lane.job import LaneSettings
 from tests.kafka.conftest import RunningKafka
 from tests.kafka.lanes import LANES
 
-TALLY = "streams.bench.tally:job"
 RUN = """
 import sys
 from streams.app import run_worker
 from streams.errors import LeadlaneError
 from streams.settings import load_settings
+brokers, app_id, lanes, port = sys.argv[1:]
+settings = load_settings(brokers=brokers, app_id=app_id, lanes=int(lanes), web_port=int(port))
 try:
-    run_worker(load_settings(brokers=sys.argv[1], app_id=sys.argv[2], lanes=int(sys.argv[3]), web_port=int(sys.argv[4])),
-               "streams.bench.tally:job")
+    run_worker(settings, "streams.bench.tally:job")
 except LeadlaneError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
@@ -46,9 +46,8 @@ def test_kills_a_zombie_a_rebalance_and_a_broker_restart_lose_and_double_nothing
         bounces=1,
         lanes=LANES,
         session_seconds=3,
-        processor=TALLY,
     )
-    report = run_chaos(plan, tmp_path, say=lambda line: None)
+    report = run_chaos(plan, tmp_path, say=lambda _: None)
     assert report["events"] == 30_000
     assert is_exactly_once(report), json.dumps(report, indent=1)
     assert report["ended_by_themselves"] == 0
@@ -75,7 +74,8 @@ def test_the_worker_says_how_it_is_and_stops_in_order_within_ten_seconds(
     try:
         deadline = time.monotonic() + 20
         while page(unused_tcp_port, "ready")[0] != 200:
-            assert time.monotonic() < deadline and process.poll() is None
+            assert time.monotonic() < deadline
+            assert process.poll() is None
             time.sleep(0.1)
         assert page(unused_tcp_port, "live") == (200, "live")
         time.sleep(1.2)  # gauges are set once a second

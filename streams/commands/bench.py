@@ -1,0 +1,26 @@
+"""`leadlane bench`: throughput, memory and latency on this machine."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from streams.commands.options import brokers_option
+
+
+@click.command()
+@brokers_option
+@click.option("--events", default=1_000_000, show_default=True, help="Through the runtime alone; 0 leaves it out.")
+@click.option("--leads", default=50_000, show_default=True, help="That they belong to.")
+@click.option("--full-events", default=300_000, show_default=True, help="Through the decision pipeline; 0: none.")
+@click.option("--resident-leads", default=1_000_000, show_default=True, help="Held and restored; 0: none.")
+@click.option("--latency-seconds", default=20.0, show_default=True, help="0 leaves it out.")
+@click.option("--latency-rate", default=1000.0, show_default=True, help="Events per second.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def bench(brokers: str | None, as_json: bool, **sizes: float) -> None:
+    """Measure on an embedded Kafka (or the given one): full_eps, tally_eps, passthrough_eps, rss_mb, latency_ms."""
+    from streams.bench.bench import Sizes, run_bench
+
+    figures = run_bench(Sizes(**sizes), brokers, say=lambda line: click.echo(line, err=True))  # type: ignore[arg-type]
+    click.echo(json.dumps(figures, indent=None if as_json else 1))
