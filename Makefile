@@ -54,8 +54,8 @@ bench: setup ## events per second of this machine, with ratios to plain aiokafka
 generate: setup ## write docs/reference from the code
 	@$(BIN)/python -m streams.reference
 
-constraints: setup ## write constraints.txt from what .venv holds
-	@$(BIN)/python -m pip list --format=freeze --exclude-editable --exclude pip --exclude setuptools --exclude wheel \
+constraints: setup ## write constraints.txt from what a fresh .venv holds (make clean first)
+	@$(BIN)/python -m pip list --format=freeze --exclude-editable --exclude pip --exclude setuptools --exclude wheel --exclude leadlane \
 	  | grep -E '^[A-Za-z0-9._-]+==[A-Za-z0-9.+!_-]+$$' | LC_ALL=C sort -f > .constraints.new
 	@mv .constraints.new constraints.txt
 	@touch .venv/.ready
