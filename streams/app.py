@@ -20,7 +20,8 @@ from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from streams import metrics
-from streams.lane.job import Job, LaneSettings, load_job, security_options
+from streams.kafka.security import aiokafka_security
+from streams.lane.job import Job, LaneSettings, load_job
 from streams.lane.worker import Worker
 from streams.settings import Settings
 
@@ -32,7 +33,7 @@ STOP_SECONDS = 9.0
 def lane_settings(settings: Settings) -> LaneSettings:
     """What the lanes need of the settings."""
     names = set(LaneSettings.__dataclass_fields__) & set(Settings.model_fields)
-    return LaneSettings(security=security_options(settings), **{name: getattr(settings, name) for name in names})
+    return LaneSettings(security=aiokafka_security(settings), **{name: getattr(settings, name) for name in names})
 
 
 def run_worker(settings: Settings, processor: str = PIPELINE) -> None:

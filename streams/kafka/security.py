@@ -58,22 +58,5 @@ def confluent_config(settings: Settings, **more: str | int | float | bool) -> di
     return config | {name.replace("_", "."): value for name, value in more.items()}
 
 
-def faust_credentials(settings: Settings) -> Any:
-    """`broker_credentials` of a Faust app, or None without TLS and SASL."""
-    if settings.security_protocol == "PLAINTEXT":
-        return None
-    import faust
-
-    context = ssl_context(settings)
-    if not settings.security_protocol.startswith("SASL"):
-        return faust.SSLCredentials(context)
-    return faust.SASLCredentials(
-        username=settings.sasl_username,
-        password=_password(settings),
-        mechanism=settings.sasl_mechanism,
-        ssl_context=context,
-    )
-
-
 def _password(settings: Settings) -> str:
     return settings.sasl_password.get_secret_value() if settings.sasl_password else ""

@@ -11,12 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from aiokafka.helpers import create_ssl_context
-
 from streams import topics
 from streams.errors import BadSettings
 from streams.lane.processor import JournalEntry, Processor
-from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +64,6 @@ class Job(NamedTuple):
     def lane_topics(self) -> tuple[str, ...]:
         """Every topic that has one partition per lane."""
         return (*self.processor.inputs, *self.outputs, self.state, self.journal)
-
-
-def security_options(settings: Settings) -> dict[str, Any]:
-    """What aiokafka's clients need to log in."""
-    options: dict[str, Any] = {"security_protocol": settings.security_protocol}
-    if settings.security_protocol.startswith("SASL"):
-        assert settings.sasl_password is not None
-        options |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": settings.sasl_password.get_secret_value(),
-        }
-    if settings.security_protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(
-            cafile=settings.ssl_cafile, certfile=settings.ssl_certfile, keyfile=settings.ssl_keyfile
-        )
-    return options
 
 
 MakeJob = Callable[[LaneSettings], Job]
