@@ -9,7 +9,10 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from streams.commands.explanation import one_line
+from streams.core.effects import RecordDecision
 from streams.demo.run import Options, run_demo
 from streams.demo.stage import TIME_LAPSE
 from streams.demo.summary import Tally
@@ -17,6 +20,8 @@ from streams.demo.view import LiveScreen, PlainScreen, Screen
 from streams.errors import LeadlaneError
 
 EXAMPLES_SHOWN = 6
+COMMANDS_SHOWN = 3
+DEFAULT_BROKER = "127.0.0.1:9092"  # of `leadlane broker`
 
 
 class RecordsLost(LeadlaneError):
@@ -38,14 +43,15 @@ def demo(seconds: float, rate: float, seed: int, data_dir: Path | None, keep: bo
     console = Console()
     screen: Screen = LiveScreen(console) if console.is_terminal and not as_json else PlainScreen(as_json)
 
-    def tell(result: dict[str, Any], tally: Tally) -> None:
-        if not as_json:
-            console.print(report(result))
-            show_where_to_look(console, tally, data_dir)
+    def tell(result: dict[str, Any], tally: Tally, running_at: str) -> None:
+        if as_json:
+            click.echo(json.dumps(result))
+            return
+        console.print(report(result))
+        for text in where_to_look(tally, running_at if keep else None, data_dir):
+            console.print(text)
 
     result = run_demo(Options(seconds, rate, seed, data_dir, keep), screen, tell)
-    if as_json:
-        click.echo(json.dumps(result))
     if result["lost"]:
         raise RecordsLost(f"{result['signals_in']:,} records went in, {result['lost']:,} are not accounted for.")
 
@@ -76,16 +82,36 @@ def report(result: dict[str, Any]) -> Table:
     return table
 
 
-def show_where_to_look(console: Console, tally: Tally, data_dir: Path | None) -> None:
-    """What to try next. Decisions can be explained only where the data was kept."""
-    console.print(
-        f"\nSLA clocks ran {TIME_LAPSE} times faster than in deploy/policy/default.yaml; all else is as shipped."
-    )
-    where = f"--data-dir {data_dir}" if data_dir else "--data-dir demo-data"
-    console.print(f"Look closer: `leadlane demo {where} --keep`, then in another shell, with its LEADLANE_BROKERS:")
-    for why, decision_id in list(tally.examples.items())[:EXAMPLES_SHOWN]:
-        console.print(f"  leadlane explain {decision_id:<28} # {why}", highlight=False)
-    console.print("  leadlane dlq list", highlight=False)
+def where_to_look(tally: Tally, running_at: str | None, data_dir: Path | None) -> list[Text]:
+    """What the run is an example of, and how to look closer while its Kafka, or its data, is there."""
+    lines = [
+        "",
+        f"SLA clocks and the settling time of new leads ran {TIME_LAPSE} times faster than in the shipped policy;",
+        "all else is as shipped. Some of what was decided:",
+        "",
+        *(f"  {one_line(decision)}" for decision in _examples(tally)[:EXAMPLES_SHOWN]),
+        "",
+    ]
+    if running_at is not None:
+        lines += ["Kafka and the worker keep running until Ctrl-C. In another shell:", *_commands(tally, running_at)]
+    elif data_dir is not None:
+        lines += [
+            f"The data is kept. `leadlane broker --data-dir {data_dir / 'kafka'}` serves it; then, in another shell:"
+        ]
+        lines += _commands(tally, DEFAULT_BROKER)
+    else:
+        lines += ["Nothing is kept of this run. `leadlane demo --keep` stays, so that every decision can be explained."]
+    return [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+
+
+def _examples(tally: Tally) -> list[RecordDecision]:
+    """Decisions under different conditions, each once."""
+    return list({decision.decision_id: decision for decision in tally.examples.values()}.values())
+
+
+def _commands(tally: Tally, brokers: str) -> list[str]:
+    explained = [f"  leadlane explain {decision.decision_id}" for decision in _examples(tally)[:COMMANDS_SHOWN]]
+    return [f"  export LEADLANE_BROKERS={brokers}", *explained, "  leadlane dlq list"]
 
 
 def _words(counts: dict[str, int]) -> str:

@@ -44,9 +44,14 @@ def render(decision: RecordDecision, trigger: Event | None, why_no_trigger: str 
 
 def one_line(decision: RecordDecision) -> str:
     """The decision in one line, for lists and the demo."""
-    why = ", ".join(f"{reason.condition} {reason.code}" for reason in decision.conditions) or "no condition"
+    why = ", ".join(map(named, decision.conditions)) or "no condition"
     done = "; ".join(decision.effects) or "only recorded"
     return f"{decision.decision_id}  {decision.lead_id}  {decision.tier}  [{why}]  {done}"
+
+
+def named(reason: Reason) -> str:
+    """A condition by id and code; a tier that sends to people has the same for both."""
+    return reason.code if reason.code == reason.condition else f"{reason.condition} {reason.code}"
 
 
 def time_text(at: int) -> str:

@@ -21,7 +21,7 @@ from streams.core.events import Event
 from streams.demo.outputs import Outputs, Seen
 from streams.demo.reps import Reps
 from streams.demo.simulator import SPAN_MS, TOPIC_OF, Message, traffic
-from streams.demo.stage import REPS, control_records, demo_policy
+from streams.demo.stage import ACTOR, REASON, REPS, control_records, demo_policy
 from streams.demo.summary import Account, Tally, summary
 from streams.demo.view import Screen, Snapshot
 from streams.demo.worker import WorkerProcess
@@ -29,6 +29,7 @@ from streams.kafka import admin
 from streams.kafka.codec import event_headers, wire_for
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.sender import Sender
+from streams.policy.publish import Publisher, Stamp
 from streams.settings import Settings, load_settings
 
 MOST_LEADS = 1_350  # a few hundred accounts of three to six
@@ -50,7 +51,7 @@ class Options:
     keep: bool = False
 
 
-Report = Callable[[dict[str, Any], Tally], None]
+Report = Callable[[dict[str, Any], Tally, str], None]  # summary, all that was seen, brokers
 
 
 def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]:
@@ -69,10 +70,8 @@ def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]
         with WorkerProcess(broker.bootstrap, settings.lanes, folder / "worker.log") as worker:
             with screen:
                 result = stage.play(worker)
-            report(result, stage.tally)
+            report(result, stage.tally, broker.bootstrap)
             if options.keep and not stop.is_set():
-                screen.say(f"kept running. In another shell: export LEADLANE_BROKERS={broker.bootstrap}")
-                screen.say("Ctrl-C ends Kafka and the worker.")
                 stop.wait()
         return result
 
@@ -97,7 +96,8 @@ class Demo:
         """Topics, policy, roster, approvals."""
         admin.apply(self._settings)
         self._sender = Sender(self._settings, linger_ms=LINGER_MS)
-        for topic, key, record in control_records(self._policy, self._began_ms):
+        Publisher(self._settings).publish(self._policy, "the demo's policy", Stamp(ACTOR, REASON, self._began_ms))
+        for topic, key, record in control_records(self._began_ms):
             self._sender.send(topic, key.encode(), self._wire.encode(record))
         self._sender.flush()
         self._sender = Sender(self._settings, linger_ms=LINGER_MS)

@@ -1,25 +1,24 @@
-"""What stands on the control topics before the demo begins: a policy in time lapse, reps, approvals.
+"""What the control topics are given before the demo begins: a policy in time lapse, reps, approvals.
 
 Law of this module: the demo's policy is the shipped one in all but its clocks, and its version says so.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 
 import yaml
 
-from streams.core.context import Approval, ControlRecord, Policy, RosterEntry
+from streams.core.context import Approval, ControlRecord, RosterEntry
 from streams.demo.happenings import APPROVED, APPROVED_AUDIENCE
 
 TIME_LAPSE = 60  # an SLA of a minute runs out in a second
 ACTOR = "demo"
+REASON = "set up the demo"
 WORKDAY_SECONDS = 8 * 3600
 UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "business day": WORKDAY_SECONDS}
 GONE = "lou"  # owns accounts in the CRM, but is no longer here
-ACTIVE = "active"  # key of the pointer in control.policies
 
 # rep: their queues and how much they take on
 REPS: tuple[tuple[str, tuple[str, ...], float], ...] = (
@@ -47,15 +46,10 @@ def demo_policy(shipped: str) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
-def control_records(policy: str, now: int) -> tuple[tuple[str, str, ControlRecord], ...]:
-    """(topic, key, record) of everything that must be there before a worker starts."""
-    said: dict[str, Any] = {"actor": ACTOR, "reason": "set up the demo", "at": now}
-    version, sha256 = str(yaml.safe_load(policy)["version"]), hashlib.sha256(policy.encode()).hexdigest()
-    policies = [
-        ("control.policies", version, Policy(version=version, sha256=sha256, document=policy, **said)),
-        ("control.policies", ACTIVE, Policy(version=version, sha256=sha256, **said)),
-    ]
-    roster = [
+def control_records(now: int) -> tuple[tuple[str, str, ControlRecord], ...]:
+    """(topic, key, record) of the reps and the approvals."""
+    said: dict[str, Any] = {"actor": ACTOR, "reason": REASON, "at": now}
+    roster: list[tuple[str, str, ControlRecord]] = [
         ("control.roster", rep, RosterEntry(rep_id=rep, name=rep.title(), queues=queues, weight=weight, **said))
         for rep, queues, weight in REPS
     ]
@@ -65,7 +59,7 @@ def control_records(policy: str, now: int) -> tuple[tuple[str, str, ControlRecor
         ("control.approvals", f"demo-{number}", _approval(f"demo-{number}", content, segment, said))
         for number, (content, segment) in enumerate(APPROVED, start=1)
     ]
-    return (*policies, *roster, *approvals)
+    return (*roster, *approvals)
 
 
 def _approval(approval_id: str, content: str, segment: str, said: dict[str, Any]) -> Approval:

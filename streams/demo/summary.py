@@ -77,7 +77,7 @@ class Tally:
     scores: int = 0
     letters: Counter[str] = field(default_factory=Counter)  # by error class
     recent: deque[RecordDecision] = field(default_factory=lambda: deque(maxlen=RECENT))
-    examples: dict[str, str] = field(default_factory=dict)  # condition or effect -> a decision id worth explaining
+    examples: dict[str, RecordDecision] = field(default_factory=dict)  # by condition: the first that it held in
     latency: Latency = field(default_factory=Latency)
 
     def see(self, record: object, at: float) -> None:
@@ -116,7 +116,7 @@ class Tally:
         if decision.conditions or after != before:
             self.recent.append(decision)
         for reason in decision.conditions:
-            self.examples.setdefault(f"{reason.condition} {reason.code}", decision.decision_id)
+            self.examples.setdefault(reason.condition, decision)
 
     def _case(self, case: UpdateCase) -> None:
         if case.case_id not in self.cases:

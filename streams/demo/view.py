@@ -16,7 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from streams.commands.explanation import one_line
+from streams.commands.explanation import named, one_line
 from streams.core.effects import UpdateCase
 from streams.demo.summary import Tally
 
@@ -159,7 +159,7 @@ def _cases(tally: Tally, now: int) -> RenderableType:
     for column in ("lead", "queue", "why", "owner", "deadline"):
         table.add_column(column, no_wrap=True)
     for case in tally.open_cases[:CASES_SHOWN]:
-        why = ", ".join(f"{reason.condition} {reason.code}" for reason in case.reasons)
+        why = ", ".join(named(reason) for reason in case.reasons)
         owner = f"{case.claimed_by} *" if case.claimed_by else case.owner or "-"
         table.add_row(case.lead_id, case.queue, why, owner, _deadline(case, now))
     closed = ", ".join(f"{count} {end}" for end, count in tally.ends.most_common())

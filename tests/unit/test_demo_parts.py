@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import yaml
 from rich.console import Console
 
 from streams import shipped
+from streams.commands.demo import where_to_look
+from streams.core.context import Approval
 from streams.core.events import CaseReview, OutcomeLabel
+from streams.demo.happenings import APPROVED
 from streams.demo.reps import Reps
 from streams.demo.stage import REPS, TIME_LAPSE, control_records, demo_policy
 from streams.demo.summary import Account, Tally, summary
@@ -59,14 +63,11 @@ def test_every_queue_of_the_policy_has_somebody() -> None:
     assert set(policy.queues) == {queue for queues in QUEUES.values() for queue in queues}
 
 
-def test_the_stage_points_to_its_own_policy() -> None:
-    policy = demo_policy(shipped.default_policy().read_text("utf-8"))
-    records = {(topic, key): record for topic, key, record in control_records(policy, T0)}
-    version = yaml.safe_load(policy)["version"]
-    active = records["control.policies", "active"]
-    assert (active.version, active.document) == (version, "")  # type: ignore[attr-defined]
-    assert records["control.policies", version].document == policy  # type: ignore[attr-defined]
-    assert {key for topic, key in records if topic == "control.roster"} == {*QUEUES, "lou"}
+def test_the_stage_has_every_rep_one_who_left_and_approvals_for_what_the_simulation_sends() -> None:
+    records = control_records(T0)
+    assert {key for topic, key, _ in records if topic == "control.roster"} == {*QUEUES, "lou"}
+    approved = {(record.content_hash, record.segment_hash) for _, _, record in records if isinstance(record, Approval)}
+    assert approved == set(APPROVED)
 
 
 # --- the reps
@@ -188,6 +189,24 @@ def test_the_worker_says_how_inputs_ended_timers_left_out() -> None:
         'leadlane_events_total{topic="signals.intent",outcome="duplicate"} 1.0\n'
     )
     assert outcomes_from(exposition) == {"quiet": 5, "duplicate": 1}
+
+
+def test_where_to_look_fits_what_was_kept() -> None:
+    tally = a_tally()
+    nothing, running, data = (
+        [str(each) for each in where_to_look(tally, *kept)]
+        for kept in ((None, None), ("127.0.0.1:5", None), (None, Path("run")))
+    )
+    example = "  signals.scores-0-7  lead-1  T2_WARM  [N04 VIP_ACCOUNT]  route to sales: ana"
+    assert example in nothing
+    assert nothing[-1].startswith("Nothing is kept of this run.")
+    commands = ["  leadlane explain signals.scores-0-7", "  leadlane dlq list"]
+    assert running[-3:] == ["  export LEADLANE_BROKERS=127.0.0.1:5", *commands]
+    assert data[-4:] == [
+        "The data is kept. `leadlane broker --data-dir run/kafka` serves it; then, in another shell:",
+        "  export LEADLANE_BROKERS=127.0.0.1:9092",
+        *commands,
+    ]
 
 
 # --- the view
