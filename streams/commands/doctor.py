@@ -91,10 +91,12 @@ def look_at_topics(settings: Settings) -> Finding:
 def look_at_policy(settings: Settings) -> Finding:
     """Is a policy active? A worker does not start without."""
     from streams.policy.publish import read_published
+    from streams.shipped import default_policy
 
     published = read_published(settings)
     if published.active is None:
-        return Finding("policy", "none is active", "Publish one: leadlane policy publish")
+        remedy = f"Publish one: leadlane policy publish {default_policy()} --actor NAME --reason TEXT"
+        return Finding("policy", "none is active", remedy)
     return Finding("policy", f"{published.active.version} is active, {len(published.versions)} published")
 
 
