@@ -1,4 +1,5 @@
 """Automatic mails written for the tests in the manner of Exchange, Gmail, Zendesk and others, and mails that only look so."""
+# ruff: noqa: E501  (a mail is one line)
 
 from __future__ import annotations
 

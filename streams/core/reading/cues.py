@@ -1,11 +1,12 @@
 """Cues: rows of phrases that speak for a class, and the scan that finds them in a text.
 
-Next: streams/core/reading/rows_stop.py, rows_answer.py, rows_automatic.py
+Next: streams/core/reading/the tables rows_*.py
 """
+# ruff: noqa: SIM905  (word lists are prose)
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -43,42 +44,26 @@ class _Rule(msgspec.Struct, frozen=True):
     unless: tuple[Phrase, ...]
 
 
-# Two words of reach are too few for "not in any way interested", the whole clause too many for "no time today, call me".
+# Two words are too few for "not in any way interested", the whole clause too many for "no time today, but call me".
 NEGATION_REACH = 5
 _CLAUSE_ENDS = frozenset(
-    [
-        ".",
-        ",",
-        "(",
-        ")",
-        "but",
-        "aber",
-        "mais",
-        "pero",
-        "however",
-        "jedoch",
-        "ma",
-        "maar",
-        "mas",
-        "yet",
-        "though",
-        "because",
-        "weil",
-        "since",
-        "and",
-        "und",
-        "et",
-        "y",
-        "e",
-        "en",
-    ]
+    (". , ( ) but aber mais pero however jedoch ma maar mas yet though because weil since and und et y e en").split()
 )
 _NEGATIONS = frozenset(
-    ["no", "not", "never", "neither", "nor", "none", "without", "hardly", "barely", "nobody", "nothing", "nicht", "kein", "keine", "keinen", "keinem", "keiner", "keinerlei", "nie", "niemals", "ohne", "kaum", "nichts", "weder", "ne", "n", "pas", "jamais", "aucun", "aucune", "rien", "sans", "ni", "nunca", "ningun", "ninguna", "tampoco", "sin", "nada", "non", "mai", "nessun", "nessuna", "senza", "niet", "geen", "nooit", "zonder", "nao", "nem", "nenhum", "nenhuma", "sem"]
-)  # fmt: skip
-_NOT_A_NEGATION = (" not only ", " no problem ", " no worries ", " not just ", " nicht nur ", " kein problem ", " no doubt ",
-                   " pas seulement ", " no solo ", " not a problem ", " no question ", " pas de souci ", " pas de probleme ",
-                   " no hay problema ", " sin problema ", " pas de soucis ", " sans probleme ", " keine frage ", " no issue ")  # fmt: skip
+    (
+        "no not never neither nor none without hardly barely nobody nothing nicht kein keine keinen keinem keiner "
+        "keinerlei nie niemals ohne kaum nichts weder ne n pas jamais aucun aucune rien sans ni nunca ningun ninguna "
+        "tampoco sin nada non mai nessun nessuna senza niet geen nooit zonder nao nem nenhum nenhuma sem"
+    ).split()
+)
+_NOT_A_NEGATION = tuple(
+    f" {words} "
+    for words in (
+        "not only|no problem|no worries|not just|nicht nur|kein problem|no doubt|pas seulement|no solo|not a problem|"
+        "can not wait|no question|pas de souci|pas de probleme|no hay problema|sin problema|pas de soucis|"
+        "sans probleme|keine frage|no issue"
+    ).split("|")
+)
 
 
 class CueTable:
@@ -91,10 +76,11 @@ class CueTable:
         for cue in self.cues:
             rule = _Rule(cue, tuple(map(phrase, cue.unless)))
             for compiled in map(phrase, cue.phrases):
+                pair = (compiled, rule)
                 for word in compiled.words:
-                    self._by_word.setdefault(word, []).append((compiled, rule))
+                    self._by_word.setdefault(word, []).append(pair)
                 for stem in compiled.stems:
-                    self._by_stem.setdefault(stem, []).append((compiled, rule))
+                    self._by_stem.setdefault(stem, []).append(pair)
 
     def find(self, words: Words, languages: Container[str]) -> tuple[Found, ...]:
         """Every row of these languages that holds, the surest first, each once with its first good sentence."""
@@ -109,11 +95,16 @@ class CueTable:
                     best[id(rule)] = found
         return tuple(sorted(best.values(), key=lambda f: (-f.cue.confidence, f.sentence, f.cue.name, f.cue.language)))
 
-    def _candidates(self, words: Words) -> Iterator[tuple[Phrase, _Rule]]:
+    def _candidates(self, words: Words) -> Iterable[tuple[Phrase, _Rule]]:
+        """The phrases that one of the text's words calls up, each once."""
+        called: dict[int, tuple[Phrase, _Rule]] = {}
         for key in words.words & self._by_word.keys():
-            yield from self._by_word[key]
+            for pair in self._by_word[key]:
+                called[id(pair)] = pair
         for key in words.stems & self._by_stem.keys():
-            yield from self._by_stem[key]
+            for pair in self._by_stem[key]:
+                called[id(pair)] = pair
+        return called.values()
 
 
 def _first(compiled: Phrase, rule: _Rule, words: Words) -> Found | None:

@@ -187,7 +187,7 @@ def _postscript(lines: list[str], at: int) -> list[str]:
             end = number
             while end < len(lines) and lines[end].strip():
                 end += 1
-            return ["", *lines[number:end]]
+            return lines[number:end]
     return []
 
 

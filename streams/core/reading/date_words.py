@@ -1,4 +1,5 @@
 """The words of dates in the languages that the reply reader reads itself: months, weekdays, numbers, units."""
+# ruff: noqa: E501  (all spellings of one thing are one line)
 
 from __future__ import annotations
 

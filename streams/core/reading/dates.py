@@ -2,6 +2,7 @@
 
 Next: streams/core/reading/date_forms.py
 """
+# ruff: noqa: E501  (an expression is one line)
 
 from __future__ import annotations
 
@@ -159,7 +160,7 @@ def _foreign_date(line: str, today: date) -> DateRead:
     import dateparser
 
     words = line[cue.end() : cue.end() + 48].split()[:_FOREIGN_WORDS]
-    noon = datetime(today.year, today.month, today.day, 12)
+    noon = datetime(today.year, today.month, today.day, 12)  # noqa: DTZ001  (dateparser wants it naive)
     for count in range(len(words), 1, -1):
         moment = dateparser.parse(
             " ".join(words[:count]).strip(".,;"),
@@ -201,7 +202,7 @@ def _role(line: str, seen: DateSeen, follows: bool) -> Role | None:
         return "return"
     if seen.ranged or _UNTIL_BEFORE.search(before):
         return "until"
-    if _RETURN_BEFORE.search(before) and not _START_AND_RANGE(before, after):
+    if _RETURN_BEFORE.search(before) and not _starts_a_range(before, after):
         return "return"
     if _FROM_BEFORE.search(before) and _RETURN_AFTER.search(after):
         return "return"
@@ -211,7 +212,7 @@ def _role(line: str, seen: DateSeen, follows: bool) -> Role | None:
     return "plain" if _ABSENCE.search(line[start : seen.end + 60]) else None
 
 
-def _START_AND_RANGE(before: str, after: str) -> bool:
+def _starts_a_range(before: str, after: str) -> bool:
     """`back from leave from 3 May to ...`: the start of a range is no return."""
     return (
         _START_BEFORE.search(before) is not None

@@ -106,7 +106,10 @@ _NO_REPLY = re.compile(
 
 def lowered(headers: Mapping[str, str]) -> dict[str, str]:
     """Header names in lower case, values cut to HEADER_CHARS; of two spellings of one name the last stands."""
-    return {str(name).strip().rstrip(":").lower(): str(value or "")[:HEADER_CHARS] for name, value in headers.items()}
+    return {
+        str(name).strip().rstrip(":").lower(): str(value or "")[:HEADER_CHARS].strip()
+        for name, value in headers.items()
+    }
 
 
 def automatic_signs(headers: Mapping[str, str], subject: str) -> tuple[Sign, ...]:

@@ -1,4 +1,5 @@
 """Which language a text is in: enough to choose the cues that read it and whether its sentiment can be measured."""
+# ruff: noqa: E501  (all spellings of one thing are one line)
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from html.parser import HTMLParser
 import msgspec
 
 MAIL_BYTES = 1_000_000
-HTML_CHARS = 200_000
+# The stdlib parser is quadratic in unclosed brackets.
+HTML_CHARS = 100_000
 _PARTS = 60
 _FIELDS = ("from", "to", "subject", "date", "received", "message-id", "return-path", "mime-version", "content-type")
 _REPORT_TYPES = (
@@ -30,7 +31,7 @@ class UnreadableMail(ValueError):
 
 
 class ParsedMail(msgspec.Struct, frozen=True):
-    """A mail taken apart. `received_at` in milliseconds since 1970 UTC from its Date (or Received); None without one."""
+    """A mail taken apart. `received_at` is its Date (else Received) in ms UTC since 1970; None without one."""
 
     headers: dict[str, str]
     subject: str
@@ -106,8 +107,8 @@ def _text(message: Message) -> str:
         elif kind == "text/html" and part.get_content_disposition() != "attachment":
             html.append(_body(part))
         elif kind.startswith("text/") and kind not in ("text/rfc822-headers", "text/calendar"):
-            if part.get_content_disposition() != "attachment" or not plain:
-                plain.append(_body(part))
+            # Some systems attach the only text that says why a mail came back.
+            plain += [_body(part)] if part.get_content_disposition() != "attachment" or not plain else []
     texts = [t for t in plain if t.strip()] or [text_of_html(h) for h in html]
     return "\n\n".join((*texts, *reports))
 

@@ -14,6 +14,7 @@ _BUYER = (
     "compliant|compliance|conform|konform|konforme|conforme|hosting|gehostet|hosted|certified|zertifiziert",
 )
 _SPAM_FOLDER = (
+    "anti|gegen|contre|contra|against ?the spam",
     "spam|junk folder|ordner|filter|filters|box|verzeichnis|fighter",
     "in|into|im|from|my|meinem|dans|en|mes|mis|to|als|comme|por|de|inside spam|spams|junk ?folder|ordner $",
     "not|no|nicht|kein|pas|isnt spam",
@@ -69,6 +70,9 @@ UNSUBSCRIBE = (
             "not .. receive|get any|further|more|future mails|messages|communications",
             "^ stop ?please ?it ?this ?now $",
             "leave me|us alone",
+            "asked|told|requested ... removed|unsubscribed|stop",
+            "can|could|would|will you ?please ?just stop $",
+            "^ remove ?please $",
             "lose my ?mail ?email number|address|contact",
             "quit|enough .. emailing|mailing|contacting|messages|mails",
             "withdraw|revoke .. consent",
@@ -232,6 +236,7 @@ COMPLAINT = (
         0.9,
         (
             "spam|spammer|spamming|spammen|spammst|spamt|spammails",
+            "unerlaubte|unzulässige|illegale|verbotene werbung",
             "belästigung|belästigen|belästigt|belästigend",
             "beschwerde|beschweren|beschwere ... ?einreichen|einlegen|über|behörde|aufsichtsbehörde|datenschutz*|mich|$",
             "unverlangt|unverlangte|unaufgefordert|unaufgeforderte|unerwünschte|unerwünschter|ungefragt",
@@ -367,7 +372,8 @@ LEGAL = (
             "rechtliche|rechtlichen|juristische|juristischen schritte|konsequenzen|mitteln|maßnahmen",
             "anzeige erstatten|erstatte|gegen",
             "verklage|verklagen|klage ?gegen",
-            "dsgvo|ds gvo|uwg|bdsg|gdpr",
+            "dsgvo|uwg|bdsg|gdpr",
+            "ds gvo",
             "aufsichtsbehörde|datenschutzbehörde|landesdatenschutz*|datenschutzbeauftragte|datenschutzbeauftragten|verbraucherzentrale|wettbewerbszentrale",
             "art|artikel 15|17|21 ?abs ?dsgvo",
             "auskunft .. daten|art|artikel|datenschutz|gespeicherten",

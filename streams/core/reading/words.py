@@ -1,9 +1,10 @@
 """Words of a text in one spelling, and a small phrase language that is matched in linear time.
 
 A phrase is tokens separated by spaces: `word`, `one|other`, `stem*`, `?optional` (also `?a|b`), `..` (up to 3 words),
-`...` (up to 6), `^` (sentence begins), `$` (sentence ends, also as a choice), EMAIL and URL. A gap never runs over a comma, a "but" or the
-end of a sentence. There is nothing in it that could backtrack without bound, whatever the text.
+`...` (up to 6), `^` (sentence begins), `$` (sentence ends, also as a choice), EMAIL and URL. A gap never runs over a
+comma, a "but" or the end of a sentence. There is nothing in it that could backtrack without bound, whatever the text.
 """
+# ruff: noqa: E501  (all spellings of one thing are one line)
 
 from __future__ import annotations
 
@@ -118,7 +119,7 @@ def _put_back(sentences: list[str], places: list[str]) -> tuple[str, ...]:
 
 
 def _joined(text: str) -> str:
-    """Long lines run on (mail tools wrap them), and so do lines before a small letter; other ends of lines end sentences."""
+    """Long lines run on (mail tools wrap them), and so do lines before a small letter; other ends of lines end one."""
     if "\n" not in text:
         return text
     parts: list[str] = []
