@@ -512,6 +512,14 @@ def test_beyond_the_bound_of_steps_a_lead_is_held_longer_not_shorter() -> None:
     assert views(state, T0 + DAY) == []
 
 
+def test_what_a_person_lifted_never_comes_back_however_late_it_arrives() -> None:
+    away = [an_ooto(n, occurred_at=T0 + n * HOUR, return_on=TODAY + 40 - n) for n in range(1, 9)]
+    state = a_lead(*away, a_review(action="lift_hold", occurred_at=T0))
+    before = views(state, T0 + DAY)
+    tell(state, an_ooto(9, occurred_at=T0 - HOUR, return_on=TODAY + 80))
+    assert views(state, T0 + DAY) == before
+
+
 def test_a_score_is_none_of_the_ledgers_business() -> None:
     state = a_lead(a_score(), activity("opened"), activity("nps", value=1.0))
     assert state.ledger == a_lead().ledger
