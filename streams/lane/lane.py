@@ -14,7 +14,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -24,12 +24,13 @@ from streams.errors import LeadlaneError
 from streams.lane.clients import CALL_SECONDS, Clients
 from streams.lane.control import Control
 from streams.lane.job import Job, LaneSettings
-from streams.lane.privates import Reader, Taken, discard, fill
-from streams.lane.processor import Batch, JournalEntry, Outcome, OutputRecord
+from streams.lane.privates import Reader, discard, fill
+from streams.lane.processor import RESERVED, Batch, JournalEntry, Outcome, OutputRecord
 from streams.lane.store import DictStore, Store
+from streams.lane.unreadable import shown
 
 log = logging.getLogger(__name__)
-POSITION = b"\0position"  # the changelog key under which a lane keeps where its inputs go on
+POSITION = RESERVED + b"position"  # the changelog key under which a lane keeps where its inputs go on
 TICK_SECONDS = 1.0
 CLOSE_SECONDS = 4.0
 RESTORE_RECORDS = 10_000
@@ -38,6 +39,8 @@ RESTORE_RECORDS = 10_000
 REST = 3.0
 USUAL_WEIGHT = 0.2
 FETCH_SECONDS = 0.003
+BATCH_SECONDS = 0.1
+LEAST_BATCH = 20
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -48,6 +51,15 @@ class Position(msgspec.Struct, frozen=True):
     now: int = 0
 
 
+class Decided(NamedTuple):
+    """One batch, decided but not committed."""
+
+    batch: Batch
+    outcome: Outcome
+    after: Position
+    entry: JournalEntry
+
+
 class Host(Protocol):
     """What a lane needs of its worker."""
 
@@ -56,6 +68,7 @@ class Host(Protocol):
     clients: Clients
     control: Control
     settled: asyncio.Event  # set unless a rebalance is on
+    turn: asyncio.Lock  # one lane decides at a time, so that the others' requests go on in between
 
     def fail(self, error: Exception) -> None: ...
 
@@ -88,6 +101,7 @@ class Lane:
         self._closing = False
         self._known_topics: set[str] = set()
         self._began, self._usual = 0.0, 0.0  # when the last transaction began, what one takes; seconds
+        self._each, self._limit = 0.0, host.settings.batch_records  # seconds for a record, records for a batch
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -125,7 +139,7 @@ class Lane:
                 await self._cool_down()
 
     async def _cool_down(self) -> None:
-        """Give the group time to say whose lane it is; opening it is safe all the same, so wait for one session at most."""
+        """Let the group say whose lane it is; opening it is safe all the same, so wait for one session at most."""
         settings = self._host.settings
         await asyncio.sleep(1.5 * settings.heartbeat_seconds)
         with contextlib.suppress(TimeoutError):
@@ -216,54 +230,64 @@ class Lane:
             await self._reader.wait(TICK_SECONDS)
         await self._rest()
         async with self._busy:  # close() waits for this
-            if not self._closing:
-                await self._batch(self._reader.take(self._host.settings.batch_records))
+            if self._closing:
+                return
+            async with self._host.turn:
+                decided = self._decide(self._reader)
+            if decided is not None:
+                async with asyncio.timeout(0.8 * self._host.settings.transaction_timeout_seconds):
+                    end = await self._commit(decided)
+                self.store.apply(decided.outcome.changed)  # only now
+                self.position, self.end = decided.after, end
+                self._account(decided)
 
     async def _rest(self) -> None:
         """Let records gather, unless a batch is full."""
         assert self._reader is not None
         rest = min(self._host.settings.linger_ms / 1000, REST * self._usual) - (time.monotonic() - self._began)
-        if rest > 0 and self._reader.ready() and self._reader.waiting() < self._host.settings.batch_records:
+        if rest > 0 and self._reader.ready() and self._reader.waiting() < self._limit:
             await asyncio.sleep(rest)
             # A fetch ends with the first record; what came to the broker since then takes one more.
-            self._reader.collect(self._host.settings.batch_records)
+            self._reader.collect(self._limit)
             await self._reader.wait(FETCH_SECONDS)
 
-    async def _batch(self, taken: Taken) -> None:
-        """Decide and commit what was taken and what is due; nothing if there is neither."""
+    def _decide(self, reader: Reader) -> Decided | None:
+        """Take what is here and what is due, and decide it; None if there is neither."""
+        taken = reader.take(self._limit)
         now = max(self._clock(), self.position.now)
-        due = self.store.due(now, self._host.settings.batch_records)
+        due = self.store.due(now, self._limit)
         if not taken.records and not due:
-            return
+            return None
         self._began = time.monotonic()
-        applied = self._host.control.current
-        batch = Batch(taken.records, due, now, self.number, self.position.seq)
+        applied, seq = self._host.control.current, self.position.seq
+        batch = Batch(taken.records, due, now, self.number, seq)
         outcome = self._host.job.processor.process(self.store.view, batch, applied.context)
-        metrics.PROCESS_SECONDS.observe(time.monotonic() - self._began)
-        after = Position(self.position.next | taken.next, batch.first_seq + len(taken.records) + len(due), now)
-        entry = JournalEntry(
-            lane=self.number,
-            seq=batch.first_seq,
-            now=now,
-            first={topic: self.position.next[topic] for topic in taken.next},
-            next=taken.next,
-            records=len(taken.records),
-            due=len(due),
-            control=applied.next,
+        count = len(taken.records) + len(due)
+        self._pace(count, time.monotonic() - self._began)
+        first = {topic: self.position.next[topic] for topic in taken.next}
+        return Decided(
+            batch,
+            outcome,
+            Position(self.position.next | taken.next, seq + count, now),
+            JournalEntry(self.number, seq, now, first, taken.next, len(taken.records), len(due), applied.next),
         )
-        async with asyncio.timeout(0.8 * self._host.settings.transaction_timeout_seconds):
-            end = await self._commit(outcome, after, entry)
-        self.store.apply(outcome.changed)  # only now
-        self.position, self.end = after, end
-        self._account(batch, outcome)
 
-    async def _commit(self, outcome: Outcome, after: Position, entry: JournalEntry) -> int:
+    def _pace(self, count: int, seconds: float) -> None:
+        """Keep the time of one batch within bounds: all lanes share one event loop, and so do their heartbeats."""
+        metrics.PROCESS_SECONDS.observe(seconds)
+        if count >= LEAST_BATCH:
+            self._each += USUAL_WEIGHT * (seconds / count - self._each)
+            affordable = int(BATCH_SECONDS / max(self._each, 1e-9))
+            self._limit = min(self._host.settings.batch_records, max(LEAST_BATCH, affordable))
+
+    async def _commit(self, decided: Decided) -> int:
         """One transaction; the end of the changelog after it."""
         assert self._producer is not None
+        outcome, entry = decided.outcome, decided.entry
         job = self._host.job
         writer = f"{self._host.settings.slot}/{os.getpid()}".encode()
         state = [OutputRecord(key, packed) for key, packed in outcome.changed.items()]
-        state.append(OutputRecord(POSITION, msgspec.msgpack.encode(after)))
+        state.append(OutputRecord(POSITION, msgspec.msgpack.encode(decided.after)))
         journal = [OutputRecord(b"%d" % self.number, job.write_entry(entry), [("worker", writer)])]
         topics = {**outcome.outputs, job.journal: journal, job.state: state}
         for topic in topics.keys() - self._known_topics:  # so that nothing waits between the sends
@@ -289,20 +313,21 @@ class Lane:
             first, start = start, fill(batch, records, start, timestamp)
             if batch.size() > limit:  # only a first record can do that
                 raise OutputTooLarge(
-                    f"lane {self.number}, {topic}, key {records[first].key!r}: expected a record of at most {limit} "
-                    f"bytes, got {batch.size()}. The processor must send it to dead letters."
+                    f"lane {self.number}, {topic}, key {shown(records[first].key)}: expected a record of at most "
+                    f"{limit} bytes, got {batch.size()}. The processor must send it to dead letters."
                 )
             sent.append((batch.record_count(), await self._producer.send_batch(batch, topic, partition=self.number)))
         return sent
 
-    def _account(self, batch: Batch, outcome: Outcome) -> None:
+    def _account(self, decided: Decided) -> None:
+        batch = decided.batch
         took = time.monotonic() - self._began
         self._usual += USUAL_WEIGHT * (took - self._usual)
         metrics.TRANSACTION_SECONDS.observe(took)
         metrics.TRANSACTION_RECORDS.observe(len(batch.records) + len(batch.due))
         metrics.LANE_RECORDS.labels(self.number).inc(len(batch.records))
         metrics.LANE_DUE.labels(self.number).inc(len(batch.due))
-        metrics.count(outcome.counts)
+        metrics.count(decided.outcome.counts)
 
     def lag(self) -> dict[str, int]:
         """Records by input topic that the broker has and this lane has not committed, as far as it knows."""

@@ -4,6 +4,9 @@
   message_accumulator.py flush), trying again every retry_backoff_ms.
 * `Reader`: getmany() makes a dataclass of eleven fields for each record and gives one topic after the other; here
   whole record batches become slotted records (a third of the time), and the caller can choose by time over all topics.
+* `KeptRecords`, `Lenient`: a header's name that is not UTF-8 fails the whole fetch (default_records.py _read_msg), for
+  ever, though Kafka takes it: such a batch is read again with those names escaped. The fetcher is given a class that
+  keeps the bytes, as aiokafka's own does not show them.
 * `fill`: BatchBuilder.append costs twice what the C builder beneath it costs.
 * `leave`: aiokafka sends no LeaveGroup for static members (group_coordinator.py _maybe_leave_group), so that the
   lanes of a worker that is gone for good would wait for its session to end.
@@ -13,18 +16,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer import fetcher as aiokafka_fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.group import LeaveGroupRequest
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import MemoryRecords
 
 from streams.lane.merge import earliest, in_order
 from streams.lane.processor import Headers, OutputRecord
+
+TAKE_BYTES = 4 << 20  # of values in one batch: a transaction must end within its time-out, whatever came compressed
 
 
 class Record(msgspec.Struct, gc=False):
@@ -106,17 +116,20 @@ class Reader:
         return bool(self.consumer._fetcher._records) or self.waiting() > 0
 
     def take(self, limit: int) -> Taken:
-        """Up to `limit` records that are here: the earliest over all topics, merged."""
+        """Up to `limit` records that are here, of not much more than TAKE_BYTES: the earliest over all topics, merged."""
         self.collect(limit)
         waiting = self._waiting
-        taken: dict[str, list[Record]] = {}
-        for topic, count in earliest(waiting, limit).items():
-            records = waiting[topic]
-            taken[topic] = records[:count]
-            waiting[topic] = records[count:]
-        if not taken:
+        counts = earliest(waiting, limit)
+        if not counts:
             return NOTHING
-        return Taken(in_order(taken), {topic: records[-1].offset + 1 for topic, records in taken.items()})
+        records = in_order({topic: waiting[topic][:count] for topic, count in counts.items()})
+        if sum(len(record.value) for record in records if record.value) > TAKE_BYTES:
+            records = records[: how_many(records, TAKE_BYTES)]
+            counts = Counter(record.topic for record in records)
+        after = {topic: waiting[topic][count - 1].offset + 1 for topic, count in counts.items()}
+        for topic, count in counts.items():
+            waiting[topic] = waiting[topic][count:]
+        return Taken(records, after)
 
     def collect(self, enough: int) -> None:
         """Unpack what has arrived; a topic with `enough` waiting stays in the fetcher, which then fetches no more of it."""
@@ -154,19 +167,72 @@ def unpack(partition: TopicPartition, fetched: PartitionRecords) -> Iterable[Rec
     topic, number = partition
     records: list[Record] = []
     memory = fetched._records
+    fetched._records_iterator = None  # unused here, it would hold the whole fetch in a reference cycle
     while memory.has_next():
         batch = memory.next_batch()
         if not batch.validate_crc():
             raise CorruptRecordException(f"Invalid CRC - {partition}")
         if not skipped(batch, fetched):
             start = fetched.next_fetch_offset  # a batch may begin before it
-            records += [
-                Record(topic, number, record.offset, record.timestamp, record.key, record.value, record.headers)
-                for record in batch
-                if record.offset >= start
-            ]
+            try:
+                records += taken_from(batch, topic, number, start)
+            except (UnicodeDecodeError, CorruptRecordException):
+                records += taken_from(Lenient(memory.raw_batch(batch.base_offset)), topic, number, start)
         fetched.next_fetch_offset = batch.next_offset
     return records
+
+
+def taken_from(batch: Any, topic: str, number: int, start: int) -> list[Record]:
+    """The records of a batch from offset `start` on."""
+    return [
+        Record(topic, number, record.offset, record.timestamp, record.key, record.value, record.headers)
+        for record in batch
+        if record.offset >= start
+    ]
+
+
+def how_many(records: Sequence[Record], limit: int) -> int:
+    """How many records from the first on reach `limit` bytes; at least one."""
+    sizes = accumulate(len(record.value or b"") for record in records)
+    return next((count for count, size in enumerate(sizes, 1) if size >= limit), len(records))
+
+
+class KeptRecords(MemoryRecords):  # type: ignore[misc]  # aiokafka has no types
+    """The records of a fetch, and their bytes."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self.raw = raw
+
+    def raw_batch(self, base_offset: int) -> bytearray:
+        """The bytes of the batch that begins at an offset."""
+        at = 0
+        while int.from_bytes(self.raw[at : at + 8], "big") != base_offset:
+            at += BATCH_FRAME + int.from_bytes(self.raw[at + 8 : at + BATCH_FRAME], "big")
+        return bytearray(self.raw[at : at + BATCH_FRAME + int.from_bytes(self.raw[at + 8 : at + BATCH_FRAME], "big")])
+
+
+BATCH_FRAME = 12  # bytes of base offset and length, before what the length counts
+aiokafka_fetcher.MemoryRecords = KeptRecords
+
+
+class Lenient(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka has no types
+    """A record batch in which a header's name may be any bytes."""
+
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        self._buffer = LenientBytes(self._buffer)
+
+
+class LenientBytes(bytearray):
+    """Bytes that are always text: what is not UTF-8 is escaped."""
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        return LenientBytes(found) if isinstance(found, bytearray) else found
+
+    def decode(self, *_: str) -> str:  # type: ignore[override]
+        return super().decode("utf-8", "backslashreplace")
 
 
 def skipped(batch: Any, fetched: PartitionRecords) -> bool:

@@ -41,7 +41,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self.settings, self.job = settings, job
         self.clients = Clients(settings)
         self.control = Control(self.clients, job)
-        self.settled = asyncio.Event()
+        self.settled, self.turn = asyncio.Event(), asyncio.Lock()
         self.lanes: dict[int, Lane] = {}  # ours now
         self._known: dict[int, Lane] = {}  # ours now or before: the warm copies
         self._left_at: dict[int, float] = {}
