@@ -1,4 +1,4 @@
-"""A small desk: a policy with one row of each kind, reps of each queue, and a lead, for tests of cases, gate and owners."""
+"""A small desk for tests of cases, gate and owners: a policy with one row of each kind, reps of each queue, a lead."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ Next: streams/core/effects.py
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -22,7 +23,7 @@ from streams.core.effects import AnswerRequest, VerdictKind
 from streams.core.events import OutreachRequest
 from streams.core.lawful import is_lawful
 from streams.core.moment import Assessment, Moment
-from streams.core.policy import ConditionRow
+from streams.core.policy import CompiledPolicy, ConditionRow
 
 if TYPE_CHECKING:
     from streams.core.casefile import CaseApproval
@@ -208,13 +209,18 @@ def _allow(ask: Ask) -> Ruling:
 
 def _unapproved(ask: Ask, approval: Approval | CaseApproval | None) -> tuple[ConditionRow, ...]:
     """The rows for which the request needs a person and that no approval covers, worst first."""
-    held = {*ask.conditions, *(row.id for row in ask.look.held)}
-    reviews = [row for row in ask.context.policy.conditions if row.effect == "review"]
-    rows = [row for row in reviews if row.id in held and not _covers(approval, row, ask)]
+    reviews = _review_rows(ask.context.policy)
+    held = {*ask.conditions, *(row.id for row in ask.look.held)} if ask.conditions or ask.look.held else ()
+    rows = [row for row in reviews if row.id in held and not _covers(approval, row, ask)] if held else []
     stale_at = _stale_at(ask)
     if stale_at is not None and ask.now >= stale_at and (approval is None or approval.at < stale_at):
         rows += [_stale_row(row) for row in reviews[:1]]
     return tuple(sorted(rows, key=lambda row: row.severity))
+
+
+@lru_cache(maxsize=4)
+def _review_rows(policy: CompiledPolicy) -> tuple[ConditionRow, ...]:
+    return tuple(row for row in policy.conditions if row.effect == "review")
 
 
 def _covers(approval: Approval | CaseApproval | None, row: ConditionRow, ask: Ask) -> bool:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 MOST_DECLINED = 8  # reps who are remembered to have declined a lead, the newest
 QUARTER_MS = 900_000  # local days begin on a quarter of an hour in every time zone
-HASHES = 2**64
+WORD = 2**64 - 1
+
+Candidate = tuple[str, int, float]  # rep_id, its hash, weight
 
 
 class Assignment(NamedTuple):
@@ -40,14 +42,14 @@ class Roster:
         self.tier_queues = frozenset(tier.queue for tier in context.policy.tiers)
         now = quarter * QUARTER_MS
         self.here = {rep.rep_id: rep for rep in context.roster if is_available(rep, now)}
-        self.pools: dict[str, tuple[tuple[str, bytes, float], ...]] = {}
+        self.pools: dict[str, tuple[Candidate, ...]] = {}
 
-    def pool(self, queue: str) -> tuple[tuple[str, bytes, float], ...]:
-        """(rep_id, hash key, weight) of those who take new leads of `queue`."""
+    def pool(self, queue: str) -> tuple[Candidate, ...]:
+        """Those who take new leads of `queue`."""
         pool = self.pools.get(queue)
         if pool is None:
             takers = (rep for rep in self.here.values() if queue in rep.queues and rep.weight > 0)
-            pool = self.pools[queue] = tuple((rep.rep_id, _hash_key(rep.rep_id), rep.weight) for rep in takers)
+            pool = self.pools[queue] = tuple((rep.rep_id, _hash(rep.rep_id), rep.weight) for rep in takers)
         return pool
 
     def may_own(self, rep_id: str, queue: str, any_queue: bool) -> bool:
@@ -119,20 +121,30 @@ def is_available(rep: RosterEntry, now: int) -> bool:
     return not any(absence.first_on <= day <= absence.last_on for absence in rep.away)
 
 
-def rendezvous(pool: Collection[tuple[str, bytes, float]], key: str, out: Collection[str] = ()) -> str | None:
+def rendezvous(pool: Collection[Candidate], key: str, out: Collection[str] = ()) -> str | None:
     """The rep with the highest weight for `key`; each rep wins in proportion to his weight.
 
     Weighted rendezvous hashing (Schindelhauer and Schomaker 2005): weight / -ln(u), u uniform in (0, 1) by key and rep.
     """
-    best, best_at, name = None, 0.0, key.encode("utf-8", "surrogatepass")
+    best, best_at, name = None, 0.0, _hash(key)
     for rep_id, salt, weight in pool:
         if rep_id in out:
             continue
-        u = (int.from_bytes(blake2b(name, digest_size=8, key=salt).digest(), "big") + 1) / (HASHES + 2)
-        at = weight / -log(u)
+        at = weight / -log((_mix(name ^ salt) + 1) / (WORD + 2))
         if best is None or (at, rep_id) > (best_at, best):
             best, best_at = rep_id, at
     return best
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def _mix(x: int) -> int:
+    """Spread a difference in any bit over all 64: the finalizer of splitmix64 (Steele, Lea and Flood 2014)."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & WORD
+    return x ^ (x >> 31)
 
 
 def _assign(roster: Roster, key: str, queue: str, out: Collection[str]) -> Assignment:
@@ -158,7 +170,3 @@ def other_owner(
     out = (*refused, *state.routing.declined)
     above = overflow_of(queue, context)
     return (rendezvous(roster.pool(above), key, out) if above else None) or rendezvous(roster.pool(queue), key, out)
-
-
-def _hash_key(rep_id: str) -> bytes:
-    return blake2b(rep_id.encode("utf-8", "surrogatepass"), digest_size=32).digest()

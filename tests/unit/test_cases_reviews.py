@@ -165,12 +165,12 @@ def test_a_case_that_another_holds_is_not_decided(action: str) -> None:
 def test_rejecting_needs_a_reason_and_other_needs_words() -> None:
     state, _ = a_lead_with_case()
     for action in ("reject", "override"):
-        for fields, why in (
-            ({}, "a reason code is needed, for example NOT_ICP"),
-            ({"reason_code": "OTHER"}, "reason code OTHER needs a note"),
-            ({"reason_code": "OTHER", "note": "  "}, "reason code OTHER needs a note"),
+        for code, note, why in (
+            (None, None, "a reason code is needed, for example NOT_ICP"),
+            ("OTHER", None, "reason code OTHER needs a note"),
+            ("OTHER", "  ", "reason code OTHER needs a note"),
         ):
-            answer = the_case(review(state, action, tier="T2_WARM", **fields))
+            answer = the_case(review(state, action, tier="T2_WARM", reason_code=code, note=note))
             assert (answer.change, answer.status, answer.version) == (f"{action} refused: {why}", "open", 1)
     assert state.signals.rejection is None
 
