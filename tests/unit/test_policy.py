@@ -75,7 +75,8 @@ VIP = "when: vip or target_account\n"
             (VIP, "when: vip or (target_account\n"),
             "when: vip or (",
             "conditions[N04].when: expected a zen expression, got 'vip or (target_account' "
-            "(Unexpected token: None at (22, 22); Expected Bracket.). See docs/reference/policy-facts.md for the syntax.",
+            "(Unexpected token: None at (22, 22); Expected Bracket.). "
+            "See docs/reference/policy-facts.md for the syntax.",
         ),
         (
             ("_account\n    effect: human\n    queue: vip\n", "_account\n    effect: human\n    queue: vpi\n"),
