@@ -7,7 +7,8 @@ Next: streams/core/reading/date_forms.py
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +22,8 @@ from streams.core.reading.words import folded
 DATE_CHARS = 3_000
 _EPOCH = date(1970, 1, 1).toordinal()
 _BEFORE = 48
+# The years 5 and 9987: what a calendar with time zones can hold.
+_FIRST_MS, _LAST_MS = -62_000_000_000_000, 253_000_000_000_000
 _AFTER = 48
 
 _RETURN_BEFORE = re.compile(
@@ -66,13 +69,17 @@ def epoch_day(day: date) -> int:
 
 def local_date(at_ms: int, time_zone: str) -> date:
     """The date on the lead's wall when the mail came; UTC when the zone is unknown."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=max(_FIRST_MS, min(at_ms, _LAST_MS)))
+    return moment.astimezone(_zone(time_zone)).date()
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> tzinfo:
+    """The zone of that name, else UTC; remembered, because an unknown one is looked for on disk each time."""
     try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
-            milliseconds=max(-62_000_000_000_000, min(at_ms, 253_000_000_000_000))
-        )
-        return moment.astimezone(ZoneInfo(time_zone)).date()
-    except (ZoneInfoNotFoundError, ValueError, OSError, OverflowError):
-        return moment.date()
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
 
 
 def date_order(language: str, hint: str | None, country: str | None) -> Order:
