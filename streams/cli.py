@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("streams.commands.explain:explain", "Say for a person why something was decided."),
     "dlq": ("streams.commands.dlq:dlq", "Dead letters: list, show, send again once."),
     "bench": ("streams.commands.bench:bench", "Measure throughput, memory and latency on this machine."),
-    "chaos": ("streams.commands.chaos:chaos", "Kill, freeze and restart everything; check that it was exactly once."),
+    "chaos": ("streams.commands.chaos:chaos", "Kill, freeze, restart; was it exactly once?"),
     "settings": ("streams.commands.settings:settings", "Every setting, with the values in force."),
 }
 

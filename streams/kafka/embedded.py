@@ -247,7 +247,7 @@ class EmbeddedBroker:
                 stderr=log,
                 start_new_session=True,
             )
-        self._watcher = _watch(self._process.pid)
+        self._watcher = _watch(self._process.pid, self.data_dir if self._temporary else None)
 
     def _wait_until_up(self) -> None:
         from confluent_kafka import KafkaException
@@ -282,13 +282,19 @@ class EmbeddedBroker:
         self._claim.close()
 
 
-# Reads until the process that started it is gone (the pipe closes by itself, even at kill -9), then ends the broker.
-WATCH = 'read -r _; kill "$0"; for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 1; kill -0 "$0" || exit 0; done; kill -9 "$0"'
+# Reads until the process that started it is gone (the pipe closes by itself, even at kill -9), then ends the broker and
+# removes its folder unless that was given.
+WATCH = """
+read -r _; kill "$0"
+for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 0.5; kill -0 "$0" || break; done
+kill -9 "$0"
+[ -z "$1" ] || rm -rf "$1"
+"""
 
 
-def _watch(pid: int) -> subprocess.Popen[bytes]:
+def _watch(pid: int, to_remove: Path | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        ["/bin/sh", "-c", WATCH, str(pid)],
+        ["/bin/sh", "-c", WATCH, str(pid), str(to_remove or "")],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

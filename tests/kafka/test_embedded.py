@@ -92,19 +92,20 @@ time.sleep(600)
 """
 
 
-def test_the_broker_ends_when_its_process_is_killed() -> None:
+def test_the_broker_and_its_folder_go_when_its_process_is_killed() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     with parent.stdout as out:
-        pid = int(out.readline().split()[0])
-    assert is_alive(pid)
+        pid, folder = out.readline().split()
+    assert is_alive(int(pid))
     parent.send_signal(signal.SIGKILL)
     parent.wait()
 
-    deadline = time.monotonic() + 15
-    while is_alive(pid) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 20
+    while (is_alive(int(pid)) or Path(folder).exists()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not is_alive(pid)
+    assert not is_alive(int(pid))
+    assert not Path(folder).exists()
 
 
 def test_it_listens_on_the_loopback_only(own_broker: EmbeddedBroker) -> None:
