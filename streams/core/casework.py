@@ -76,10 +76,10 @@ def deny(desk: Desk, waiting: WaitingRequest, rule: str, reason: str) -> AnswerR
 
 
 def raise_case(desk: Desk, case: OpenCase, refused: Iterable[str] = ()) -> str:
-    """One step up: an owner from the overflow queue, else another of the same queue."""
+    """One step up the overflow queues, to another owner than now."""
     case.escalation += 1
     moment, out = desk.moment, (case.owner or "", *refused)
-    owner = other_owner(desk.state, case.queue, moment.now, desk.context, out, lead_id=moment.lead_id)
+    owner = other_owner(desk.state, case.queue, case.escalation, moment.now, desk.context, out, lead_id=moment.lead_id)
     if owner is None:
         return ""
     case.owner = owner

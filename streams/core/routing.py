@@ -121,6 +121,26 @@ def is_available(rep: RosterEntry, now: int) -> bool:
     return not any(absence.first_on <= day <= absence.last_on for absence in rep.away)
 
 
+def other_owner(
+    state: LeadState, queue: str, level: int, now: int, context: Context, refused: Collection[str], *, lead_id: str
+) -> str | None:
+    """Who takes a case that is escalated for the `level`th time: somebody `level` queues up the overflow.
+
+    Nobody there: further up, then back down to others of `queue` itself; None when there is nobody else at all.
+    """
+    roster, key = roster_at(context, now), state.known.account_id or lead_id
+    out = (*refused, *state.routing.declined)
+    up = [queue]
+    while (above := overflow_of(up[-1], context)) is not None and above not in up:
+        up.append(above)
+    start = min(level, len(up) - 1)
+    for name in (*up[start:], *reversed(up[:start])):
+        owner = rendezvous(roster.pool(name), key, out)
+        if owner is not None:
+            return owner
+    return None
+
+
 def rendezvous(pool: Collection[Candidate], key: str, out: Collection[str] = ()) -> str | None:
     """The rep with the highest weight for `key`; each rep wins in proportion to his weight.
 
@@ -160,13 +180,3 @@ def _assign(roster: Roster, key: str, queue: str, out: Collection[str]) -> Assig
         asked.add(overflow)
         overflow = overflow_of(overflow, roster.context) or overflow
     return Assignment(first, None, True)
-
-
-def other_owner(
-    state: LeadState, queue: str, now: int, context: Context, refused: Collection[str], *, lead_id: str
-) -> str | None:
-    """Who takes an escalated case: somebody of the overflow queue, else somebody else of `queue`, else None."""
-    roster, key = roster_at(context, now), state.known.account_id or lead_id
-    out = (*refused, *state.routing.declined)
-    above = overflow_of(queue, context)
-    return (rendezvous(roster.pool(above), key, out) if above else None) or rendezvous(roster.pool(queue), key, out)

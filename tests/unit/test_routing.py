@@ -144,10 +144,15 @@ def test_the_roster_is_built_once_per_quarter_of_an_hour_and_context() -> None:
     assert roster_at(a_desk_context(), T0 + 15 * MINUTE) is not roster_at(CONTEXT, T0 + 15 * MINUTE)
 
 
-def test_an_escalated_case_goes_to_the_overflow_queue_else_to_another_else_to_nobody() -> None:
-    def other(*roster: RosterEntry, refused: tuple[str, ...] = ("ana",)) -> str | None:
-        return other_owner(a_lead(), "sales", T0, a_desk_context(roster), refused, lead_id="lead-1")
+def test_an_escalated_case_goes_up_the_overflow_then_back_down_then_to_nobody() -> None:
+    def other(*roster: RosterEntry, level: int = 1, queue: str = "sales", refused: tuple[str, ...] = ("ana",)) -> Any:
+        return other_owner(a_lead(), queue, level, T0, a_desk_context(roster), refused, lead_id="lead-1")
 
+    vip = a_rep("vera", queues=("vip",))
+    assert other(vip, SALES[1], MAX, queue="vip") == "ben"
+    assert other(vip, SALES[1], MAX, queue="vip", level=2) == other(vip, MAX, queue="vip") == "max"
+    assert other(vip, SALES[1], queue="vip", level=9) == "ben"
+    assert other(vip, queue="vip") == "vera"
     assert other(*SALES, MAX) == "max"
     assert other(*SALES[:2]) == "ben"
     assert other(*SALES[:1]) is None
