@@ -18,6 +18,7 @@ from streams.errors import BrokerFailed
 from streams.kafka.embedded import EmbeddedBroker
 
 TOPIC = "things"
+LIMIT_SECONDS = 60  # of a call on a machine with more to do than this
 
 
 def create_topic(bootstrap: str) -> None:
@@ -27,17 +28,17 @@ def create_topic(bootstrap: str) -> None:
 
 def write(bootstrap: str, value: bytes) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": "writer"})
-    producer.init_transactions(10)
+    producer.init_transactions(LIMIT_SECONDS)
     producer.begin_transaction()
     producer.produce(TOPIC, value)
-    producer.commit_transaction(10)
+    producer.commit_transaction(LIMIT_SECONDS)
 
 
 def read(bootstrap: str, count: int) -> list[bytes | None]:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
     try:
         consumer.assign([TopicPartition(TOPIC, 0, 0)])
-        return [message.value() for message in consumer.consume(count, timeout=10)]
+        return [message.value() for message in consumer.consume(count, timeout=LIMIT_SECONDS)]
     finally:
         consumer.close()
 
