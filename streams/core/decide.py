@@ -63,8 +63,11 @@ def decide(state: LeadState, event: Event, moment: Moment, context: Context) -> 
         state.first_seen_at = moment.now
     reading = None
     if type(event) is ReplySignal:
-        zone = state.known.time_zone
-        reading = read_reply(event.headers, event.subject, event.text, event.occurred_at, state.known.language, zone)
+        known = state.known
+        country = known.country.value if known.country is not None else None  # decides what 03/04 is
+        reading = read_reply(
+            event.headers, event.subject, event.text, event.occurred_at, known.language, known.time_zone, country
+        )
     return _settle(state, event, reading, moment, context)
 
 

@@ -16,7 +16,7 @@ from streams.core.reading import (
 )
 from streams.core.reading.cues import Cue
 from streams.core.reading.words import examples, phrase, words_of
-from tests.unit.reading_cases import PEOPLE
+from tests.unit.reading_cases import PEOPLE, PLAUSIBLE
 
 AT = 1_787_130_000_000  # Wednesday 2026-08-19 09:00 UTC
 TABLES = (rows_automatic, rows_interest, rows_later, rows_somebody, rows_stop, rows_topic)
@@ -33,6 +33,13 @@ def test_a_person_is_read_as_a_careful_person_would(expected: ReplyClass, text: 
     assert (expected is ReplyClass.UNCLASSIFIED) == (reading.confidence == 0.0)
     if expected is not ReplyClass.UNCLASSIFIED:
         assert reading.evidence
+
+
+@pytest.mark.parametrize(("classes", "text"), PLAUSIBLE, ids=[text[:50] for _, text in PLAUSIBLE])
+def test_everyday_talk_sets_off_no_false_alarm(classes: str, text: str) -> None:
+    reading = read_reply({}, "Re: hello", text, AT)
+    assert (reading.reply_class.value in classes.split(), reading.is_automatic) == (True, False)
+    assert "complaint" in classes or not reading.legal_threat
 
 
 @pytest.mark.parametrize(("expected", "text"), [case for case in PEOPLE if case[1]], ids=str)

@@ -21,6 +21,10 @@ from streams.core.reading.date_readings import Fault, Order, Result
 __all__ = ["DateSeen", "Fault", "Order", "dates_in"]
 
 
+# A calendar pasted into a mail is not a return date.
+MOST_DATES = 40
+
+
 class DateSeen(msgspec.Struct, frozen=True):
     """One date in a text. `day` None: `fault` says why. `bare`: so short ("the 14th") that only a cue makes it a date."""
 
@@ -117,6 +121,8 @@ def dates_in(text: str, today: date, order: Order) -> Iterator[DateSeen]:
             start, end = match.span()
             if any(start < e and s < end for s, e in taken) or _is_other_word(text, match):
                 continue
+            if len(taken) == MOST_DATES:
+                break
             taken.append((start, end))
             ranged = bool(match.groupdict().get("range"))
             found.append(_seen(start, end, read(match, today, order), bare, ranged, vague))

@@ -3,7 +3,6 @@
 Every reading takes the match of its pattern (streams/core/reading/date_forms.py), today and the order of 03/04, and
 answers a day, or `ambiguous`, `impossible`, `past`. Nothing here looks at a clock.
 """
-# ruff: noqa: ARG001  (all readings take the same arguments)
 
 from __future__ import annotations
 

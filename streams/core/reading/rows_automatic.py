@@ -152,7 +152,8 @@ _NOT_GONE = (
     "no longer|nicht|plus|no ?mehr work|works|working|arbeite|arbeiten|travaille|trabaja on|am|freitags|fridays|the|le|los|mondays ?weekends ?fridays ?vendredi",
     "office|vacation|holiday|leave|trip|urlaub|vacances|vacaciones",
     "no longer .. available|able|accept|accepting|offer|offering|need|interested|want|responsible|receive|wish|support|supported",
-    "has|have|had left you|it|me|us|a|an|my|off|behind",
+    "has|have|had left you|it|me|us|a|an|my|off|behind|some|no|open|early|for|on|out|home",
+    "left .. early|meeting|voicemail|message|call|room|building|group|chat|office|vacation|holiday",
 )
 LEFT = (
     Cue(
@@ -164,7 +165,8 @@ LEFT = (
             "no longer|not ?be with|at|works|work|working|employed|associated|affiliated|part",
             "not work|works|working here|at|for ?us ?anymore ?longer anymore|here|company|longer",
             "left|leaving|departed|leave|moved|quit|resigned|retired ?on ?from ?recently ?the ?our ?my ?this ?has company|firm|organization|organisation|business|position|role|employment|us|team|job",
-            "has|have|had|i|she|he|who ?now ?recently ?already ?since left|retired|resigned|departed|quit|deceased",
+            "has|have|had|i|she|he|who ?now ?recently ?already ?since retired|resigned|departed|deceased",
+            "has|have ?now ?recently ?already ?since left",
             "retired|retirement|retiring|passed ?away",
             "last ?working day ?at ?with ?of ?was ?in ?here ?is",
             "no longer ?be ?in ?being ?actively use|used|monitored|active|valid|exists|checked|in|exist|reachable",

@@ -26,6 +26,7 @@ NOT_NOW = (
             "budgets|hiring .. frozen|freeze",
             "ask|ping|contact|reach|mail|write|call|remind|nudge|message|approach|hit|try me|us ?out ?up ?again ?back ?then ?on ?about ?this ?it later|in|at|after|next|around|early|mid|end|late|sometime|when|once|towards|before|q1|q2|q3|q4|january|february|march|april|may|june|july|august|september|october|november|december",
             "try|ask|talk|speak|call|write|contact|check|meet|reach|mail again|back ?out ?in ?with ?me ?us later|in|at|after|next|around|early|mid|end|late|sometime|when|once|towards|before|q1|q2|q3|q4|january|february|march|april|may|june|july|august|september|october|november|december",
+            "reach|contact|call|mail|try|ask|write|ping|check ?out ?in ?to ?with ?me ?us ?again ?back then",
             "reconnect|revisit ?with ?me ?us ?this ?again later|in|at|after|next|around|early|mid|end|late|sometime|when|once|towards|before|q1|q2|q3|q4|january|february|march|april|may|june|july|august|september|october|november|december",
             "talk|speak|chat|discuss|meet|connect|reconnect|revisit ?again ?about ?this ?it ?more in|after|around|early|late|mid|end ?of ?the ?a ?about ?new ?few ?couple ?two ?three ?six q1|q2|q3|q4|january|february|march|april|may|june|july|august|september|october|november|december|spring|summer|autumn|fall|winter|months|year|holidays|quarter",
             "reach out|back ?to ?me ?us ?again in|after|next|later|around|early|when|once|mid|end|late|again",
@@ -48,6 +49,7 @@ NOT_NOW = (
         ),
         unless=(
             "why not",
+            "monday|tuesday|wednesday|thursday|friday|tomorrow ... works|suits|fine|good|possible|okay|great",
             "if not now",
             "busy season|signal",
             "no time to waste|lose",

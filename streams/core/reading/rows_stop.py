@@ -10,6 +10,7 @@ from streams.core.reading.cues import Cue
 
 # The other side of these words: a buyer who checks us, not a person who threatens.
 _BUYER = (
+    "how|where|do|does|which|what|wie|wo|comment|cómo|como|hoe .. you|your|sie|ihr|vous|usted|u ... gdpr|dsgvo|rgpd|lopd|lgpd|avg",
     "review|reviews|reviewed|check|checks|sign|negotiate|look|contract|agreement|nda|dpa|msa|avv|terms|vertrag|prüf*|contrat|contrato",
     "compliant|compliance|conform|konform|konforme|conforme|hosting|gehostet|hosted|certified|zertifiziert",
 )
