@@ -126,7 +126,9 @@ def add_evidence(case: OpenCase, *items: EvidenceItem) -> None:
 
 
 def present_clock(case: OpenCase) -> Clock | None:
-    """The clock that is due first; when all are met, the last one."""
+    """The clock that is due first; when all are met, the last one. Closed, a case shows the one that was breached."""
+    if case.status == "closed" and case.breached:
+        return next((clock for clock in case.clocks if is_breached(clock)), case.clocks[-1])
     waiting = [clock for clock in case.clocks if clock.met_at == NEVER]
     return min(waiting, key=lambda clock: clock.due_at) if waiting else (case.clocks[-1] if case.clocks else None)
 
@@ -174,5 +176,5 @@ def _state_of(case: OpenCase, clock: Clock | None) -> SlaState:
     if clock is None:
         return "met" if case.status == "closed" else "running"
     if case.status == "closed" and case.breached:
-        return next((sla_state(one) for one in case.clocks if is_breached(one)), "breached")
+        return sla_state(clock) if is_breached(clock) else "breached"
     return sla_state(clock)

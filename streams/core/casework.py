@@ -47,8 +47,7 @@ def close(desk: Desk, case: OpenCase, end: CaseEnd, change: str) -> UpdateCase:
     """End a case. People's ends and timeouts meet or miss the clocks; a withdrawn case leaves them as they stood."""
     if end not in ("withdrawn", "superseded"):
         for clock in case.clocks:
-            if not is_breached(clock):
-                meet(clock, desk.moment.now)
+            meet(clock, desk.moment.now)
     case.status, case.end, case.recheck_at = "closed", end, NEVER
     case.version += 1
     desk.state.cases = [other for other in desk.state.cases if other is not case]

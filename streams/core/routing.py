@@ -76,7 +76,8 @@ def choose_owner(
     """The owner of a lead in `queue`: profile owner, else the present one, else the highest weight of the hash.
 
     Left out: reps who are inactive or away, whom `refused` names, and who declined the lead. A profile owner serves the
-    queues of all tiers; other queues (exceptions, compliance) only when he is of them. Nobody left: the overflow queue.
+    queues of all tiers; other queues (exceptions, compliance) only when he is of them, like the present owner. Nobody
+    left: the overflow queue.
     """
     roster = roster_at(context, now)
     routing, stated = state.routing, state.known.owner
@@ -88,7 +89,7 @@ def choose_owner(
     ):
         return Assignment(queue, stated.value, False)
     present = routing.owner
-    if present is not None and routing.queue == queue and present not in out and roster.may_own(present, queue, False):
+    if present is not None and present not in out and roster.may_own(present, queue, False):
         return Assignment(queue, present, False)
     return _assign(roster, state.known.account_id or lead_id, queue, out)
 

@@ -171,6 +171,19 @@ def test_outreach_that_nobody_decides_in_time_is_denied() -> None:
     assert (state.cases, state.closed_cases, tick(state, due + DAY)) == ([], 1, ())
 
 
+def test_a_case_shows_the_clock_that_was_missed_and_not_the_one_that_was_met() -> None:
+    state = a_lead_with_request()
+    (breached,) = cases_of(tick(state, T0 + 4 * HOUR))
+    assert (breached.sla, breached.sla_state) == ("compliance", "breached")
+    (closed,) = cases_of(withdraw(state, T0 + 5 * HOUR, a_look(holds=[a_hold("erasure", stops=True)])))
+    assert (closed.end, closed.sla, closed.sla_state) == ("withdrawn", "compliance", "breached")
+    in_time = a_lead_with_request()
+    case = in_time.cases[0]
+    case.claimed_by, case.status, case.clocks[0].met_at = "eve", "claimed", T0 + HOUR
+    (expired,) = cases_of(tick(in_time, T0 + 9 * DAY))
+    assert (expired.end, expired.sla, expired.sla_state) == ("expired", "decision", "breached")
+
+
 def test_a_claim_does_not_stop_the_clock_of_the_decision() -> None:
     state = a_lead_with_request()
     case = state.cases[0]

@@ -61,17 +61,18 @@ def test_the_present_owner_stays_while_he_is_there() -> None:
     assert choose(a_lead(present="ana"), away, SALES[1]) == Assignment("sales", "ben", False)
 
 
-def test_the_present_owner_of_another_queue_does_not_come_along() -> None:
+def test_the_present_owner_comes_along_to_another_queue_if_he_is_of_it() -> None:
     eve = a_rep("eve", queues=("compliance",))
-    state = a_lead(present="ana")
-    assert choose(state, *SALES, eve, queue="compliance") == Assignment("compliance", "eve", False)
-    state.routing.queue = "compliance"  # ana was moved out of that queue meanwhile
-    assert choose(state, *SALES, eve, queue="compliance") == Assignment("compliance", "eve", False)
+    for name in ("ana", "ben", "cleo"):
+        both = tuple(a_rep(rep.rep_id, queues=("sales", "vip")) for rep in SALES)
+        assert choose(a_lead(present=name), *both, eve, queue="vip") == Assignment("vip", name, False)
+        assert choose(a_lead(present=name), *both, eve, queue="compliance") == Assignment("compliance", "eve", False)
 
 
 def test_weight_zero_takes_no_new_leads_and_keeps_what_he_has() -> None:
     full = a_rep("ana", queues=("sales",), weight=0)
     assert choose(a_lead(), full, SALES[1]) == Assignment("sales", "ben", False)
+    assert choose(a_lead(), full, MAX) == Assignment("overflow", "max", True)
     assert choose(a_lead(present="ana"), full, SALES[1]) == Assignment("sales", "ana", False)
     assert choose(a_lead(owner="ana"), full, SALES[1]) == Assignment("sales", "ana", False)
 
