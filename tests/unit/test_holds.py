@@ -512,6 +512,12 @@ def test_beyond_the_bound_of_steps_a_lead_is_held_longer_not_shorter() -> None:
     assert views(state, T0 + DAY) == []
 
 
+def test_of_two_holds_that_are_equal_in_all_but_their_origin_the_order_does_not_choose() -> None:
+    first, second = an_ooto(1), an_ooto(2)
+    assert a_lead(first, second).ledger == a_lead(second, first).ledger
+    assert views(a_lead(first, second), T0)[0].origin == "ooto-2"
+
+
 def test_what_a_person_lifted_never_comes_back_however_late_it_arrives() -> None:
     away = [an_ooto(n, occurred_at=T0 + n * HOUR, return_on=TODAY + 40 - n) for n in range(1, 9)]
     state = a_lead(*away, a_review(action="lift_hold", occurred_at=T0))
