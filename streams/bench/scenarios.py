@@ -15,6 +15,7 @@ from streams.demo.simulator import traffic as simulated
 from streams.demo.stage import control_records
 from streams.kafka.codec import event_headers, wire_for
 from streams.lane.job import Job
+from streams.policy.publish import Publisher, Stamp
 from streams.settings import load_settings
 from streams.shipped import default_policy
 
@@ -50,9 +51,11 @@ def simulated_traffic(_: Job, count: int, seed: int) -> Iterator[Sent]:
 
 def publish_controls(brokers: str) -> None:
     """The shipped policy, a roster and approvals."""
-    wire = wire_for(load_settings(brokers=brokers))
+    settings, now = load_settings(brokers=brokers), time.time_ns() // 1_000_000
+    policy = default_policy()
+    Publisher(settings).publish(policy.read_text(), str(policy), Stamp("bench", "a bench run", now))
+    wire = wire_for(settings)
     producer = Producer({"bootstrap.servers": brokers})
-    policy = default_policy().read_text()
-    for topic, key, record in control_records(policy, time.time_ns() // 1_000_000):
+    for topic, key, record in control_records(now):
         producer.produce(topic, wire.encode(record), key.encode())
     producer.flush(30)

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError
 
 from streams.errors import BrokerUnreachable
 from streams.lane.job import LaneSettings
@@ -39,10 +39,7 @@ class Clients:
             await asyncio.wait_for(self._lookup.start(), CALL_SECONDS)
         except (KafkaConnectionError, TimeoutError) as error:
             await self._lookup.stop()
-            raise BrokerUnreachable(
-                f"LEADLANE_BROKERS={self.settings.brokers}: expected a Kafka broker, got {error!r}. "
-                "Start it or correct the address."
-            ) from error
+            raise unreachable(self.settings, error) from error
 
     async def stop(self) -> None:
         if self._lookup is not None:
@@ -101,11 +98,6 @@ class Clients:
         try:
             await asyncio.wait_for(admin.start(), CALL_SECONDS)
             described = await admin.describe_topics(sorted(set(topics)))
-        except (KafkaError, TimeoutError) as error:
-            raise BrokerUnreachable(
-                f"LEADLANE_BROKERS={self.settings.brokers}: expected an answer about topics, got {error!r}. "
-                "Look at the broker's log."
-            ) from error
         finally:
             await admin.close()
         return {topic["topic"]: 0 if topic["error_code"] else len(topic["partitions"]) for topic in described}
@@ -121,3 +113,10 @@ class Clients:
         self._reaping.discard(task)
         if not task.cancelled():
             task.exception()  # a client that fails to stop is gone all the same
+
+
+def unreachable(settings: LaneSettings, error: Exception) -> BrokerUnreachable:
+    """The error for a broker that does not answer while the worker starts."""
+    return BrokerUnreachable(
+        f"LEADLANE_BROKERS={settings.brokers}: expected a Kafka broker, got {error!r}. Start it or correct the address."
+    )

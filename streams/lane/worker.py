@@ -21,7 +21,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from streams import metrics
 from streams.errors import MissingTopic, TopicsDiffer
 from streams.lane.assignment import LaneAssignor
-from streams.lane.clients import Clients
+from streams.lane.clients import Clients, unreachable
 from streams.lane.control import Control
 from streams.lane.job import Job, LaneSettings
 from streams.lane.lane import Lane
@@ -56,9 +56,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Check, read the control topics, join, work; raises the reason if it ends for another than `stop()`."""
         tasks: list[asyncio.Task[None]] = []
         try:
-            await self.clients.start()
-            await check_topics(self.clients, self.job, self.settings)
-            await self.control.start()
+            await self._prepare()
             tasks = [asyncio.create_task(self.control.follow()), asyncio.create_task(self._keep_house())]
             await self._join()
             await self._stay(tasks)
@@ -93,6 +91,15 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             return "the group is rebalancing"
         closed = sorted(number for number, lane in self.lanes.items() if not lane.is_open)
         return f"lanes {closed} are not open" if closed else None
+
+    async def _prepare(self) -> None:
+        """All that must be there before the group is joined; a clear error if it is not."""
+        await self.clients.start()
+        try:
+            await check_topics(self.clients, self.job, self.settings)
+            await self.control.start()
+        except (KafkaError, TimeoutError) as error:
+            raise unreachable(self.settings, error) from error
 
     # --- the group ----------------------------------------------------------------------------------------------------
 
