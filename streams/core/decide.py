@@ -23,7 +23,7 @@ from streams.core.evidence import evidence_from, reason_from, summary_of
 from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
 from streams.core.gate import answer_request
-from streams.core.holds import active_holds, fold_holds, next_hold_change
+from streams.core.holds import active_holds, fold_holds, next_hold_change, open_threads
 from streams.core.moment import ActiveHold, Assessment, Moment
 from streams.core.opening import open_or_extend
 from streams.core.policy import ConditionRow
@@ -110,8 +110,8 @@ def _assess(
     context: Context,
 ) -> Assessment:
     signals = state.signals
-    kinds = {hold.view.kind for hold in holds} if holds else ()
-    signals.severe_tickets, signals.opportunities = int("support" in kinds), int("opportunity" in kinds)
+    # What is open, not what holds: a bad satisfaction score is no ticket, a system's opportunity holds nothing.
+    signals.severe_tickets, signals.opportunities = open_threads(state, "ticket"), open_threads(state, "opportunity")
     score = score_lead(state, moment.now, context)
     facts = facts_from(state, moment, event, reading, score, context)
     tier, held = context.policy.evaluate(facts)
@@ -195,7 +195,7 @@ def _record(
 def _due_at(state: LeadState, holds: tuple[ActiveHold, ...], now: int, context: Context) -> int:
     """The next time at which the answer could change without an event; always after `now`."""
     times = (
-        next_hold_change(state, now, context),
+        next_hold_change(state, now, context, holds),
         next_case_due(state) if state.cases else NEVER,
         next_look_at(state, now, context),
         waits_for_switch(state, holds, now),
