@@ -7,7 +7,7 @@ from math import fsum
 from typing import Any
 
 import zen
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.events import Event, ReplySignal, Tick
@@ -48,6 +48,7 @@ def looks(draw: st.DrawFn) -> tuple[LeadState, Event | Tick, Reading | None, int
     return (state, Tick(), None, now) if draw(st.booleans()) else (state, event, reading, now)
 
 
+@settings(deadline=None)
 @given(looks())
 def test_every_fact_is_there_and_of_its_type_and_the_policy_answers(
     look: tuple[LeadState, Event | Tick, Reading | None, int],
@@ -69,6 +70,7 @@ def is_of(value: Any, fact: Fact) -> bool:
     return isinstance(value, TYPES[fact.type]) and (fact.type == "flag" or not isinstance(value, bool))
 
 
+@settings(deadline=None)
 @given(looks())
 def test_the_parts_of_a_score_sum_to_it_to_the_last_bit_in_any_order(
     look: tuple[LeadState, Event | Tick, Reading | None, int],
@@ -102,6 +104,7 @@ def rows_alone() -> tuple[zen.Expression, ...]:
     return tuple(zen.compile_expression(row_expression(when, macros)) for when in whens)
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({fact.name: ANY[fact.type] for fact in FACTS}))
 def test_the_joined_expression_says_what_each_row_says_alone(facts: dict[str, Any]) -> None:
     policy = shipped_policy()
@@ -114,6 +117,7 @@ def test_the_joined_expression_says_what_each_row_says_alone(facts: dict[str, An
     ]
 
 
+@settings(deadline=None)
 @given(looks())
 def test_the_same_look_has_the_same_answer(look: tuple[LeadState, Event | Tick, Reading | None, int]) -> None:
     state, event, reading, now = look
