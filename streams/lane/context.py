@@ -17,6 +17,7 @@ from streams.core.context import Approval, Context, ControlRecord, Policy, Roste
 from streams.core.policy import CompiledPolicy
 from streams.errors import LeadlaneError, NotReady
 from streams.lane.job import ControlView
+from streams.lane.unreadable import UnreadableRecord, shown
 from streams.lane.wire import Wire
 from streams.policy import load_policy
 
@@ -63,7 +64,7 @@ class ContextBuilder:
         try:
             return self._published(records, pointer)
         except LeadlaneError as error:
-            problems.append(f"control.policies: {error}")
+            problems.append(f"control.policies: {error.what if isinstance(error, UnreadableRecord) else error}")
             return None
 
     def _published(self, records: Mapping[bytes, bytes], pointer: bytes) -> CompiledPolicy:
@@ -90,7 +91,9 @@ class ContextBuilder:
             try:
                 found = self._wire.decode_control(topic.name, value)
             except LeadlaneError as error:
-                problems.append(f"{topic.name} key {key!r}: {error}")
+                # No control record becomes a dead letter, so what is said of those is left out.
+                what = error.what if isinstance(error, UnreadableRecord) else error
+                problems.append(f"{topic.name} key {shown(key)}: {what}")
                 continue
             assert isinstance(found, record)
             yield found

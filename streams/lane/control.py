@@ -40,6 +40,7 @@ class Control:
         self._next: dict[str, int] = dict.fromkeys(job.controls, 0)
         self._consumer: AIOKafkaConsumer | None = None
         self._current: Applied | None = None
+        self._problems: frozenset[str] = frozenset()  # as of the last look
 
     @property
     def current(self) -> Applied:
@@ -111,8 +112,10 @@ class Control:
         view = ControlView({topic: dict(records) for topic, records in self._records.items()}, dict(self._next))
         context, problems = self._job.build(view)
         for problem in problems:
-            log.warning("control: %s", problem)
-        metrics.CONTROL_PROBLEMS.inc(len(problems))
+            if problem not in self._problems:  # it stays until somebody mends it, and is said once
+                log.warning("control: %s", problem)
+                metrics.CONTROL_PROBLEMS.inc()
+        self._problems = frozenset(problems)
         if context is None:
             return
         self._current = Applied(context, dict(self._next))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from streams.lane.wire import Wire
 
 TEXT_LIMIT = 2_000  # characters of an error's text: a message may quote what came
+ID_LIMIT = 200  # characters of an id that is read from what came: no valid one is longer
 ROOM = 32_768  # bytes for everything but the original: error, coordinates, CloudEvents headers, framing
 FIT = MAX_DEAD_LETTER_BYTES - ROOM  # what an original may take, its key counted twice
 HEADER_ROOM = 16  # bytes that a header takes besides name and value, at most
@@ -73,11 +74,11 @@ def dead_letter(wire: Wire, record: InputRecord, error: Exception, lane: int, no
         headers=headers,
         kept=kept,
         error_class=type(error).__name__,
-        error_text=error_text(record, error)[:TEXT_LIMIT],
+        error_text=error_text(record, error)[:TEXT_LIMIT].encode(errors="backslashreplace").decode(),
         failed_at=now,
         lane=lane,
-        event_id=event_id,
-        lead_id=lead_id,
+        event_id=event_id and event_id[:ID_LIMIT],
+        lead_id=lead_id and lead_id[:ID_LIMIT],
     )
     return OutputRecord(key, wire.encode(letter), wire.headers(letter, lane, now))
 

@@ -24,9 +24,9 @@ from streams.kafka.codec import wire_for
 from streams.lane.context import ContextBuilder
 from streams.lane.deadletters import dead_letter
 from streams.lane.job import Job, LaneSettings
-from streams.lane.processor import Batch, Headers, InputRecord, JournalEntry, Outcome, OutputRecord
+from streams.lane.processor import RESERVED, Batch, Headers, InputRecord, JournalEntry, Outcome, OutputRecord
 from streams.lane.registry import RegistryUnreachable
-from streams.lane.unreadable import UnreadableRecord
+from streams.lane.unreadable import UnreadableRecord, shown
 from streams.lane.wire import Wire
 from streams.settings import load_settings
 
@@ -84,7 +84,7 @@ class DecisionPipeline:
         assert key is not None, "check() refuses a null key"
         packed = outcome.changed.get(key) or states.get(key)
         if packed is None:
-            self._check_route(key, record)
+            self._check_new(key, record)
             state = LeadState()
         else:
             state = unpack(packed)
@@ -140,8 +140,13 @@ class DecisionPipeline:
             (topics.CASES_OPEN.name, OutputRecord(case_key, projected, headers)),
         ]
 
-    def _check_route(self, key: bytes, record: InputRecord) -> None:
-        """A lead that is new to this lane must belong here, or two lanes would each keep half of it."""
+    def _check_new(self, key: bytes, record: InputRecord) -> None:
+        """A lead that is new to this lane must belong here, or two lanes would each keep half of it.
+
+        No lead may take the place of what the lane keeps in its changelog. Known leads have been through this.
+        """
+        if key.startswith(RESERVED):
+            raise UnreadableRecord(f"lead_id is {shown(key.decode())}, expected one that does not start with NUL")
         wanted = (murmur2(key) & 0x7FFFFFFF) % self._lanes
         if wanted != record.partition:
             raise UnreadableRecord(

@@ -116,7 +116,7 @@ class Reader:
         return bool(self.consumer._fetcher._records) or self.waiting() > 0
 
     def take(self, limit: int) -> Taken:
-        """Up to `limit` records that are here, of not much more than TAKE_BYTES: the earliest over all topics, merged."""
+        """Up to `limit` records that are here, until TAKE_BYTES are reached: the earliest over all topics, merged."""
         self.collect(limit)
         waiting = self._waiting
         counts = earliest(waiting, limit)
@@ -221,7 +221,7 @@ class Lenient(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka has no t
 
     def _maybe_uncompress(self) -> None:
         super()._maybe_uncompress()
-        self._buffer = LenientBytes(self._buffer)
+        self._buffer: bytearray = LenientBytes(self._buffer)
 
 
 class LenientBytes(bytearray):
@@ -231,7 +231,7 @@ class LenientBytes(bytearray):
         found = super().__getitem__(at)
         return LenientBytes(found) if isinstance(found, bytearray) else found
 
-    def decode(self, *_: str) -> str:  # type: ignore[override]
+    def decode(self, *_: str) -> str:
         return super().decode("utf-8", "backslashreplace")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 Headers = Sequence[tuple[str, bytes]]
+RESERVED = b"\0"  # keys of the changelog that start with it are the lane's own, such as its position
 
 
 class InputRecord(Protocol):
@@ -43,7 +44,7 @@ class Outcome(NamedTuple):
     """What one batch means: all of it is committed in one transaction, or none of it."""
 
     outputs: dict[str, list[OutputRecord]]  # by topic; all go to the lane's own partition
-    changed: dict[bytes, bytes | None]  # packed state by key; None forgets the key
+    changed: dict[bytes, bytes | None]  # packed state by key, none in RESERVED; None forgets the key
     counts: dict[str, int]  # for metrics, see streams/metrics.py
 
 

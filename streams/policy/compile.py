@@ -38,11 +38,12 @@ def read_document(text: str, source: str) -> tuple[Document, Places]:
     """The document, valid by its shapes and ranges. Raises BadPolicy."""
     try:
         places, data = Places(text), yaml.load(text, Loader=Loader)
+        repeated = list(places.repeated_keys())  # a part that contains itself has no end
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise BadPolicy(source, [_yaml_fault(error)]) from error
     faults = [
         Fault(places.path(loc), places.line(loc), "each name once", f"{key} twice", "Remove one of them.")
-        for loc, key in places.repeated_keys()
+        for loc, key in repeated
     ]
     try:
         document = Document.model_validate(data)
