@@ -9,7 +9,7 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test check lint type schemas bench generate constraints clean
+.PHONY: help setup demo test check lint type schemas bench fuzz generate constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ schemas: setup ## parse, examples, frozen versions, compatibility
 
 bench: setup ## events per second of this machine, with ratios to plain aiokafka (ARGS=--json)
 	@$(BIN)/leadlane bench $(ARGS)
+
+fuzz: setup ## a worker under broken messages, each accounted for (ARGS='--messages 20000'; the default takes a while)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 generate: setup ## write docs/reference from the code
 	@$(BIN)/python -m streams.reference

@@ -33,8 +33,13 @@ class Arrived(NamedTuple):
     headers: Headers = ()
 
 
+def partition_of(key: bytes, lanes: int) -> int:
+    """Where Kafka's default partitioner puts a key."""
+    return int((murmur2(key) & 0x7FFFFFFF) % lanes)
+
+
 def lane_of(lead_id: str) -> int:
-    return int((murmur2(lead_id.encode()) & 0x7FFFFFFF) % LANES)
+    return partition_of(lead_id.encode(), LANES)
 
 
 def arrive(events: Iterable[Event], start: int = 0) -> list[InputRecord]:
