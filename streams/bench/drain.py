@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from aiokafka import TopicPartition
 
 from streams.lane.job import LaneSettings, load_job
@@ -74,7 +75,7 @@ def committed(worker: Worker) -> int:
 def main() -> None:
     options = json.loads(sys.argv[1])
     processor = options.pop("processor")
-    print(json.dumps(asyncio.run(drain(LaneSettings(**options), processor))))
+    print(json.dumps(uvloop.run(drain(LaneSettings(**options), processor))))
 
 
 if __name__ == "__main__":

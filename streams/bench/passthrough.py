@@ -14,6 +14,7 @@ import time
 from itertools import chain
 from typing import Any
 
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 BATCH_RECORDS = 1000
@@ -89,7 +90,7 @@ async def copy(brokers: str, inputs: list[str], output: str, lanes: int) -> dict
 
 
 def main() -> None:
-    print(json.dumps(asyncio.run(copy(**json.loads(sys.argv[1])))))
+    print(json.dumps(uvloop.run(copy(**json.loads(sys.argv[1])))))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import logging
 import signal
 import sys
 
+import uvloop
+
 from streams.errors import LeadlaneError
 from streams.lane.job import LaneSettings, load_job
 from streams.lane.worker import Worker
@@ -33,7 +35,7 @@ def main() -> int:
     processor = options.pop("processor")
     settings = LaneSettings(**options)
     try:
-        asyncio.run(serve(Worker(settings, load_job(processor, settings))))
+        uvloop.run(serve(Worker(settings, load_job(processor, settings))))
     except LeadlaneError as error:
         print(error, file=sys.stderr)
         return error.exit_code

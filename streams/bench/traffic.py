@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from streams.lane.job import Job
 
 KEYS = 5000
-LONGEST_TIMER_MS = 8000
+LONGEST_TIMER_MS = 4000
 STEP = 50  # records between two looks at the clock
 
 

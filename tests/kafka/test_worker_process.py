@@ -38,8 +38,8 @@ except LeadlaneError as error:
 
 def test_kills_a_zombie_a_rebalance_and_a_broker_restart_lose_and_double_nothing(tmp_path: Path) -> None:
     plan = Plan(
-        events=30_000,
-        seconds=20,
+        events=20_000,
+        seconds=14,
         kills=4,
         freezes=1,
         joins=2,
@@ -48,7 +48,7 @@ def test_kills_a_zombie_a_rebalance_and_a_broker_restart_lose_and_double_nothing
         session_seconds=3,
     )
     report = run_chaos(plan, tmp_path, say=lambda _: None)
-    assert report["events"] == 30_000
+    assert report["events"] == 20_000
     assert is_exactly_once(report), json.dumps(report, indent=1)
     assert report["ended_by_themselves"] == 0
     assert set(report["exit_codes"]) == {0}
