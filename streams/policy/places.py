@@ -40,20 +40,25 @@ class Places:
     def repeated_keys(self) -> list[tuple[tuple[Step, ...], str]]:
         """Keys that stand twice in one mapping: YAML would silently drop the first."""
         found: list[tuple[tuple[Step, ...], str]] = []
-        self._walk(self._root, (), found)
+        self._walk(self._root, (), found, set())
         return found
 
-    def _walk(self, node: Any, loc: tuple[Step, ...], found: list[tuple[tuple[Step, ...], str]]) -> None:
+    def _walk(
+        self, node: Any, loc: tuple[Step, ...], found: list[tuple[tuple[Step, ...], str]], walked: set[int]
+    ) -> None:
+        if id(node) in walked:  # an alias: it may stand in many places, even within itself
+            return
+        walked.add(id(node))
         if isinstance(node, yaml.MappingNode):
             seen = set()
             for key, value in node.value:
                 if key.value in seen:
                     found.append(((*loc, key.value), key.value))
                 seen.add(key.value)
-                self._walk(value, (*loc, key.value), found)
+                self._walk(value, (*loc, key.value), found, walked)
         elif isinstance(node, yaml.SequenceNode):
             for at, item in enumerate(node.value):
-                self._walk(item, (*loc, at), found)
+                self._walk(item, (*loc, at), found, walked)
 
     @staticmethod
     def _below(node: Any, step: Step, line: int) -> tuple[int, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from reprlib import Repr
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +13,8 @@ from streams.policy.faults import Fault
 from streams.policy.places import Places, Step
 
 SHOWN = 60  # characters of what was got
+_SHORT = Repr()  # never longer than this, however often parts of a value contain each other
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, SHOWN, SHOWN
 SHOULD_BE = "Input should be "
 OWN = "Value error, expected "
 
@@ -36,7 +39,7 @@ def schema_faults(error: ValidationError, places: Places) -> Iterator[Fault]:
 
 def shown(value: Any) -> str:
     """The value as it is printed: short."""
-    text = "nothing" if value is None else repr(value)
+    text = "nothing" if value is None else _SHORT.repr(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 

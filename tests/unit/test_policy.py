@@ -42,6 +42,8 @@ def faults_of(text: str) -> list[str]:
     return str(raised.value).split("\n  ")
 
 
+# Aliases of aliases: 10 ** 30 values in thirty lines.
+LAUGHS = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 31))
 VIP = "when: vip or target_account\n"
 
 
@@ -204,6 +206,8 @@ def test_all_faults_of_a_kind_come_at_once() -> None:
         ("a: [1\nb: 2", "line 2, the document: expected YAML, got did not find expected ',' or ']'. "),
         ("", "line 1, the document: expected names with values, got nothing. "),
         ("[1, 2]", "line 1, the document: expected names with values, got [1, 2]. "),
+        ("&a [*a, *a]", "line 1, the document: expected names with values, got [[[...], [...]], [[...], [...]]]. "),
+        (LAUGHS, "line 1, version: expected a value, got nothing. "),
         ("a: 2026-13-77", "the document: expected YAML, got ValueError. "),
         ("[" * 3_000, "line 1, the document: expected YAML, got exceeded maximum nesting depth. "),
     ],
