@@ -45,7 +45,9 @@ class Outputs:
                 fetch_min_bytes=1,
             )
         )
-        self._consumer.assign(self._ends(settings))
+        ends = self._ends(settings)
+        self.is_first = not any(place.offset for place in ends)  # nothing was ever written here
+        self._consumer.assign(ends)
         self._thread = threading.Thread(target=self._follow, name="outputs", daemon=True)
 
     def start(self) -> None:

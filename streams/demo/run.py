@@ -58,6 +58,7 @@ def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]
     """Run it, report, and return the summary. Ctrl-C ends it early, with a summary."""
     with ExitStack() as stack:
         folder = options.data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leadlane-demo-")))
+        folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         stop = stack.enter_context(interrupted())
         screen.say("starting Kafka ...")
@@ -130,7 +131,8 @@ class Demo:
         events = int(options.rate * options.seconds)
         leads = max(1, min(MOST_LEADS, events // EVENTS_PER_LEAD))
         start_at = int(time.time() * 1000) + int(options.seconds * 1000) - SPAN_MS
-        messages = traffic(options.seed, events, leads, start_at=start_at, run=self._run)
+        others = "" if self._outputs.is_first else f"{self._run}-"  # the leads of an earlier run are all routed
+        messages = traffic(options.seed, events, leads, start_at=start_at, run=self._run, lead_prefix=others)
         while not self._stop.is_set():
             elapsed = time.monotonic() - began
             due = min(events, int(elapsed * options.rate)) - self._signals

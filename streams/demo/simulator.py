@@ -90,15 +90,23 @@ POISON = (
 
 
 def traffic(
-    seed: int, events: int, leads: int, *, start_at: int = START_AT, span_ms: int = SPAN_MS, run: str = ""
+    seed: int,
+    events: int,
+    leads: int,
+    *,
+    start_at: int = START_AT,
+    span_ms: int = SPAN_MS,
+    run: str = "",
+    lead_prefix: str = "",
 ) -> Iterator[Message]:
     """`events` messages of `leads` leads, arriving from `start_at` over `span_ms` of simulated time.
 
-    `run` starts every event id; runs on the same topics need different ones, or the later is all duplicates.
+    `run` starts every event id; runs on the same topics need different ones, or the later is all duplicates;
+    with another `lead_prefix` it is about other leads, too.
     """
     random = Random(seed)
     pen = Pen(random, run or f"s{seed}", start_at + span_ms)
-    crowd = people(random, leads)
+    crowd = people(random, leads, lead_prefix)
     waiting: list[tuple[int, int, Message]] = []  # by arrival
     choices = {kind: _choices(kind) for kind in {lead.kind.name for lead in crowd}}
     step = span_ms / max(1, events)

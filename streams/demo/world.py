@@ -104,26 +104,26 @@ class Lead:
     arrived: bool = False
 
 
-def people(random: Random, count: int) -> list[Lead]:
+def people(random: Random, count: int, prefix: str = "") -> list[Lead]:
     """`count` leads, 3 to 6 to an account, mixed as KINDS says. Same random state, same leads."""
     shares = list(accumulate(kind.share for kind in KINDS))
     leads: list[Lead] = []
     accounts = 0
     while len(leads) < count:
-        account = _account(random, accounts)
+        account = _account(random, f"{prefix}A{accounts:05d}", accounts)
         accounts += 1
         for _ in range(min(random.randint(*LEADS_PER_ACCOUNT), count - len(leads))):
             kind = KINDS[min(bisect(shares, random.random() * shares[-1]), len(KINDS) - 1)]
-            leads.append(_lead(random, len(leads), kind, account))
+            leads.append(_lead(random, f"{prefix}L{len(leads):06d}", len(leads), kind, account))
     return leads
 
 
-def _account(random: Random, number: int) -> Account:
+def _account(random: Random, account_id: str, number: int) -> Account:
     company = "{}{} {}".format(*(random.choice(part) for part in COMPANY_PARTS))
     place = random.choice(PLACES)
     name = company.split()[0].lower()
     return Account(
-        account_id=f"A{number:05d}",
+        account_id=account_id,
         company=company,
         domain=f"{name}{number}.example.{place.domain}",
         industry=company.split()[1],
@@ -133,8 +133,7 @@ def _account(random: Random, number: int) -> Account:
     )
 
 
-def _lead(random: Random, number: int, kind: Kind, account: Account) -> Lead:
-    lead_id = f"L{number:06d}"
+def _lead(random: Random, lead_id: str, number: int, kind: Kind, account: Account) -> Lead:
     name = f"{random.choice(FIRST_NAMES)}.{random.choice(LAST_NAMES)}{number}"
     title, department = random.choice(JOBS)
     return Lead(
