@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams import topics
 from streams.core.events import Event
@@ -157,7 +157,7 @@ class Accounts:
         consumer = self._consumers.get(topic)
         if consumer is None:
             consumer = self._consumers[topic] = self._consumer()
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+        consumer.assign([TopicPartition(topic, partition, 0)])
         heard = time.monotonic()
         while time.monotonic() < heard + SILENCE_SECONDS:
             for message in consumer.consume(500, 0.03):
