@@ -17,7 +17,7 @@ from rich.text import Text
 
 from streams.core.effects import Contribution, HoldView, Reason, RecordDecision
 from streams.core.events import Event
-from streams.core.facts import DEFAULTS
+from streams.core.fact_table import DEFAULTS
 
 BAR_CELLS = 24  # of the longest bar
 LONGEST_TEXT = 300  # characters of one value of the event

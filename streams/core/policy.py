@@ -1,7 +1,7 @@
 """The policy as the core sees it: rows of values, and all expressions joined into one.
 
 Built by streams/policy (which validates the YAML document and says what is wrong with it); every number of the domain
-lives in these rows, none in code. `when` expressions are zen over the facts of streams/core/facts.py.
+lives in these rows, none in code. `when` expressions are zen over the facts of streams/core/fact_table.py.
 
 Next: streams/core/gate.py
 """

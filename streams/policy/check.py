@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import zen
 
-from streams.core.facts import FACT
+from streams.core.fact_table import FACT
 from streams.policy.compile import compile_document, macros_of, read_document
 from streams.policy.document import Document
 from streams.policy.expressions import expand, names_in

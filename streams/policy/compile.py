@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from streams.core import policy as core
-from streams.core.facts import FACT
+from streams.core.fact_table import FACT
 from streams.core.lawful import OTHER, UNKNOWN
 from streams.core.policy import CompiledPolicy
 from streams.policy.document import UNIT_MS, Document, Sla

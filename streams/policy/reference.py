@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from streams.core.facts import GROUPS, Fact
+from streams.core.fact_table import GROUPS, Fact
 from streams.policy.expressions import literal
 
 HEAD = """\
 # Facts of a policy
 
-Generated from streams/core/facts.py by `make generate`; do not edit.
+Generated from streams/core/fact_table.py by `make generate`; do not edit.
 
 A condition's `when` is a [zen](https://github.com/gorules/zen) expression over these facts. Every fact is always there:
 what is not known has the default, which speaks neither for nor against the lead.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from zoneinfo import available_timezones
 
-from streams.core.facts import FACT
+from streams.core.fact_table import FACT
 from streams.policy.document import Document
 from streams.policy.expressions import tier_macros
 from streams.policy.faults import Fault

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from streams.core.facts import DEFAULTS, FACT
+from streams.core.fact_table import DEFAULTS, FACT
 from streams.policy.expressions import literals_in, names_in
 
 NUDGE = 0.01  # a fact is tried at a number and so far below and above it

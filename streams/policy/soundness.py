@@ -11,7 +11,7 @@ from string import Formatter
 
 import zen
 
-from streams.core.facts import DEFAULTS, FACT
+from streams.core.fact_table import DEFAULTS, FACT
 from streams.policy.document import Document
 from streams.policy.expressions import Circle, UnknownName, expand
 from streams.policy.faults import Fault, nearest

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.events import Event, ReplySignal, Tick
-from streams.core.facts import FACTS, Fact, facts_from, next_look_at
+from streams.core.fact_table import FACTS, Fact
+from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
 from streams.core.moment import Moment
 from streams.core.reading.verdict import Reading, ReplyClass

@@ -11,7 +11,7 @@ from streams.commands.explain import DecisionId, NoSuchDecision, parsed
 from streams.commands.explanation import one_line, render
 from streams.core.effects import RecordDecision
 from streams.core.events import Event
-from streams.core.facts import DEFAULTS
+from streams.core.fact_table import DEFAULTS
 from tests.factories import DAY, T0, a_contribution, a_decision_record, a_hold_view, a_reason, a_reply, a_score, an_ooto
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from streams.core.events import Tick
-from streams.core.facts import DEFAULTS, FACTS, next_look_at
+from streams.core.fact_table import DEFAULTS, FACTS
+from streams.core.facts import next_look_at
 from streams.core.state import LeadState, Mark, Rejection, Stated
 from tests.factories import DAY, HOUR, MINUTE, T0, TODAY, a_reply, a_request, a_sentiment, an_activity, an_approval
 from tests.judging import a_context, a_known_lead, a_measure, judge, shipped_context, shipped_policy
