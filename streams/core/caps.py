@@ -34,6 +34,15 @@ class Touch(msgspec.Struct, array_like=True, gc=False):
     mark: int = 0
 
 
+class Promise(msgspec.Struct, array_like=True, gc=False):
+    """A touch that was allowed and has not happened yet: it counts until it happens or lapses."""
+
+    request_id: str
+    at: int
+    channel: str
+    lapses_at: int
+
+
 class Deferral(NamedTuple):
     """Not now: the rule that holds it back longest, until when all rules together do, and in words."""
 
@@ -49,11 +58,21 @@ def fold_touch(state: LeadState, event: Event, context: Context) -> None:
     marketing = event.kind == "sent" and event.by != "rep"
     channel = "meeting" if event.kind == "meeting_held" else event.channel
     touch = Touch(event.occurred_at, channel, marketing, crc32(f"{event.source}\0{event.event_id}".encode()))
+    if event.request_id is not None and state.promises:
+        state.promises = [promise for promise in state.promises if promise.request_id != event.request_id]
     if touch in state.touches:
         return
     touches = sorted([*state.touches, touch], key=_order)[-TOUCHES:]
     oldest = touches[-1].at - _horizon(context)
     state.touches = [known for known in touches if known.at >= oldest]
+
+
+def promise_touch(state: LeadState, request: OutreachRequest, now: int, until: int | None) -> None:
+    """Count an allowed request as a touch from now on: two requests at once must not both pass a cap of one."""
+    if request.purpose == "transactional":
+        return
+    live = [promise for promise in state.promises if promise.lapses_at > now]
+    state.promises = [*live, Promise(request.event_id, now, request.channel, until or now)][-TOUCHES:]
 
 
 def defer_until(state: LeadState, request: OutreachRequest, now: int, context: Context) -> Deferral | None:
@@ -63,25 +82,33 @@ def defer_until(state: LeadState, request: OutreachRequest, now: int, context: C
     """
     if request.purpose == "transactional":
         return None
-    zone = zone_of(state, context)
-    blocks = _blocks(state, request, now, zone, context)
+    zone, touches = zone_of(state, context), _touches_at(state, now)
+    blocks = _blocks(touches, request, now, zone, context)
     if not blocks:
         return None
     longest = max(blocks, key=_until)
     until, reasons = longest.until, [block.reason for block in blocks]
     too_late = request.occurred_at + context.policy.caps.expiry_ms
-    while until <= too_late and (blocks := _blocks(state, request, until, zone, context)):
+    while until <= too_late and (blocks := _blocks(touches, request, until, zone, context)):
         block = max(blocks, key=_until)
         until = block.until
         reasons.append(f"then {block.reason}")
     return Deferral(longest.rule, until, ", ".join(reasons))
 
 
-def _blocks(state: LeadState, request: OutreachRequest, at: int, zone: str, context: Context) -> list[Deferral]:
+def _touches_at(state: LeadState, now: int) -> list[Touch]:
+    """What happened and what was promised, in order of time."""
+    promised = [Touch(one.at, one.channel, True) for one in state.promises if one.lapses_at > now]
+    return sorted([*state.touches, *promised], key=_order) if promised else state.touches
+
+
+def _blocks(
+    touches: Sequence[Touch], request: OutreachRequest, at: int, zone: str, context: Context
+) -> list[Deferral]:
     """Each rule that keeps the request from going out at `at`, and when that rule alone would let it."""
     row = context.policy.caps
-    found = [block for cap in row.caps if (block := _over(cap, state.touches, request, at))]
-    on_channel = [touch.at for touch in state.touches if touch.channel == request.channel]
+    found = [block for cap in row.caps if (block := _over(cap, touches, request, at))]
+    on_channel = [touch.at for touch in touches if touch.channel == request.channel]
     if row.gap_ms and on_channel and on_channel[-1] > at - row.gap_ms:
         reason = f"less than {_span(row.gap_ms)} since the last touch by {request.channel}"
         found.append(Deferral("channel_gap", on_channel[-1] + row.gap_ms, reason))

@@ -67,7 +67,7 @@ def ruling_on(desk: Desk, waiting: WaitingRequest) -> Ruling:
 
 
 def answer(desk: Desk, waiting: WaitingRequest, ruling: Ruling) -> AnswerRequest:
-    return address(waiting.as_request(desk.moment.lead_id), ruling, desk.moment, desk.context)
+    return address(desk.state, waiting.as_request(desk.moment.lead_id), ruling, desk.moment, desk.context)
 
 
 def deny(desk: Desk, waiting: WaitingRequest, rule: str, reason: str) -> AnswerRequest:

@@ -45,6 +45,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     basis: Basis
     scope: tuple[Channel, ...] = ()
     expires_at: Millis | None = None
+    given_at: Millis | None = None  # when the person gave it: only dated consent undoes an unsubscribe before it
 
 
 class LeadProfile(Event, frozen=True, kw_only=True, gc=False):

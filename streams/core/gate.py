@@ -17,7 +17,7 @@ import msgspec
 
 from streams.core.approvals import find_approval, growth_of
 from streams.core.calendars import country_of
-from streams.core.caps import defer_until
+from streams.core.caps import defer_until, promise_touch
 from streams.core.context import Approval, Context
 from streams.core.effects import AnswerRequest, VerdictKind
 from streams.core.events import OutreachRequest
@@ -76,13 +76,20 @@ def answer_request(
 ) -> AnswerRequest:
     """The verdict on a request. `case_id`: the case that it waits for, if one was opened."""
     ruling = rule_request(state, request, look, moment.now, context)
-    return address(request, ruling, moment, context, case_id if ruling.verdict == "review" else None)
+    return address(state, request, ruling, moment, context, case_id if ruling.verdict == "review" else None)
 
 
 def address(
-    request: OutreachRequest, ruling: Ruling, moment: Moment, context: Context, case_id: str | None = None
+    state: LeadState,
+    request: OutreachRequest,
+    ruling: Ruling,
+    moment: Moment,
+    context: Context,
+    case_id: str | None = None,
 ) -> AnswerRequest:
-    """A ruling as the answer to a request."""
+    """A ruling as the answer to a request. What is allowed counts against the caps from here on."""
+    if ruling.verdict == "allow":
+        promise_touch(state, request, moment.now, ruling.until)
     return AnswerRequest(
         lead_id=moment.lead_id,
         decision_id=moment.decision_id,
@@ -181,7 +188,11 @@ def _person_first(ask: Ask) -> Ruling | None:
 
 def _caps(ask: Ask) -> Ruling | None:
     deferral = defer_until(ask.state, ask.request, ask.now, ask.context)
-    return Ruling("defer", deferral.rule, deferral.reason, deferral.until) if deferral else None
+    if deferral is None:
+        return None
+    if deferral.until > ask.request.occurred_at + ask.context.policy.caps.expiry_ms:
+        return Ruling("deny", "cap_expired", f"{deferral.reason}: too late to be worth sending")
+    return Ruling("defer", deferral.rule, deferral.reason, deferral.until)
 
 
 def _approval(ask: Ask) -> Ruling | None:

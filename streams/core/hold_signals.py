@@ -125,9 +125,10 @@ def _ooto(ledger: Ledger, event: OotoSignal) -> bool:
 
 
 def _profile(ledger: Ledger, event: LeadProfile) -> bool:
-    if event.consent is None or event.consent.basis != "consent":
-        return False
-    ledger.consented_at = max(ledger.consented_at, event.occurred_at)
+    consent = event.consent
+    if consent is None or consent.basis != "consent" or consent.given_at is None:
+        return False  # a nightly copy of what the CRM has always said is no new consent
+    ledger.consented_at = max(ledger.consented_at, min(consent.given_at, event.occurred_at))
     return bool(ledger.entries)
 
 

@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from streams.core.caps import Touch
+from streams.core.caps import Promise, Touch
 from streams.core.casefile import CaseApproval, OpenCase
 from streams.core.events import Consent
 from streams.core.holds import Ledger
@@ -154,6 +154,7 @@ class LeadState(msgspec.Struct, array_like=True, gc=False):
     closed_cases: int = 0
     settled_at: int = NEVER  # lane clock of the last decision: what held then is what an effect changes
     approvals: list[CaseApproval] = []  # what people approved in cases, for this lead; newest last
+    promises: list[Promise] = []  # sends that were allowed and have not happened yet
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -88,6 +88,7 @@ _lifts = st.builds(
 _consents = st.builds(
     a_consent,
     basis=st.sampled_from(("consent", "legitimate_interest", "contract", "none")),
+    given_at=st.none() | st.integers(T0 - 2 * DAY, T0 + 40 * DAY),
     expires_at=st.none() | st.integers(T0, NOW + 60 * DAY),
 )
 _automatic = st.one_of(_activities, _replies, _absences, _colleagues)

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.core.caps import NEVER_AGAIN, TOUCHES, Deferral, Touch, defer_until
+from streams.core.caps import NEVER_AGAIN, TOUCHES, Deferral, Touch, defer_until, promise_touch
 from streams.core.events import Event
 from streams.core.policy import Cap, CapRow
 from streams.core.state import LeadState
 from tests.builders import CAPS, a_context
 from tests.factories import DAY, HOUR, MINUTE, T0, a_request, an_activity
-from tests.leads import CONTEXT, a_lead, local
+from tests.leads import CONTEXT, a_lead, local, tell
 
 NOON = local("2026-06-08 12:00")
 ALWAYS_AWAKE = msgspec.structs.replace(CAPS, quiet_from_hour=0, quiet_to_hour=0)
@@ -191,3 +191,37 @@ def test_only_what_can_still_matter_is_kept() -> None:
 def test_what_is_no_touch_is_not_kept() -> None:
     told = [an_activity(1), an_activity(2, kind="meeting_held"), an_activity(3, kind="meeting_booked", by="rep")]
     assert a_lead(*told).touches == []
+
+
+# --- what was allowed and has not happened yet
+
+
+def promised(until: int = NOON + 15 * MINUTE, **fields: Any) -> LeadState:
+    state = a_lead()
+    promise_touch(state, a_request(1, **fields), NOON, until)
+    return state
+
+
+def test_an_allowed_request_counts_before_it_is_sent() -> None:
+    assert answer(promised(), NOON + MINUTE) == ("marketing_email_day", NOON + DAY)
+
+
+def test_a_promise_that_is_not_kept_lapses() -> None:
+    assert answer(promised(), NOON + 15 * MINUTE) is None
+
+
+def test_a_send_takes_the_place_of_its_promise() -> None:
+    state = promised()
+    tell(state, sent(1, NOON + MINUTE, request_id=a_request(1).event_id))
+    assert state.promises == []
+    assert answer(state, NOON + 2 * MINUTE) == ("marketing_email_day", NOON + MINUTE + DAY)
+
+
+def test_another_send_leaves_the_promise() -> None:
+    state = promised()
+    tell(state, sent(1, NOON + MINUTE, request_id="another"))
+    assert [promise.request_id for promise in state.promises] == [a_request(1).event_id]
+
+
+def test_transactional_mail_is_not_promised() -> None:
+    assert promised(purpose="transactional").promises == []

@@ -201,7 +201,7 @@ def test_approved_for_everybody_what_waits_goes_out() -> None:
     (case,), answers = cases_of(effects), answers_of(effects)
     assert (case.end, case.change) == ("approved", "2 of 2 requests answered: approved: approval-1")
     assert [(one.request_id, one.verdict, one.rule, one.approval_id) for one in answers] == [
-        ("request-1", "allow", "N13", "approval-1"), ("request-2", "allow", "N13", "approval-1")
+        ("request-1", "allow", "N13", "approval-1"), ("request-2", "defer", "marketing_email_day", None)
     ]  # fmt: skip
     assert state.cases == []
 

@@ -171,6 +171,20 @@ def test_over_a_cap_is_deferred() -> None:
     assert said(ask(state=state, purpose="transactional"))[:2] == ("allow", "clear")
 
 
+def test_of_two_requests_at_once_the_second_waits() -> None:
+    state = a_lead()
+    assert ask(state=state) == CLEAR
+    assert said(ask(state=state, event_id="request-2")) == ("defer", "marketing_email_day", T0 + 23 * HOUR + HOUR)
+
+
+def test_a_request_that_could_only_go_out_after_its_expiry_is_denied() -> None:
+    state = a_lead()
+    state.touches = [Touch(T0 - HOUR, "email", True)]
+    late = ask(state=state, occurred_at=T0 - 7 * DAY)
+    assert said(late) == ("deny", "cap_expired", None)
+    assert late.reason.endswith(": too late to be worth sending")
+
+
 def test_quiet_hours_are_deferred_to_the_morning() -> None:
     assert said(ask(now=T0 + 12 * HOUR)) == ("defer", "quiet_hours", T0 + 23 * HOUR)
 

@@ -225,12 +225,24 @@ def test_an_opportunity_of_its_owner_goes_on_holding_when_a_system_repeats_that_
     ids=["click", "one-click mail", "complaint"],
 )
 def test_unsubscribe_and_complaint_end_all_marketing_until_new_consent(told: Told, kind: str, origin: str) -> None:
-    before, same = a_profile(1, occurred_at=T0 - 1), a_profile(2, occurred_at=T0)
-    later = a_profile(3, occurred_at=T0 + 1)
+    before = a_profile(1, occurred_at=T0 - 1, consent=a_consent(given_at=T0 - 1))
+    same = a_profile(2, occurred_at=T0, consent=a_consent(given_at=T0))
+    later = a_profile(3, occurred_at=T0 + 1, consent=a_consent(given_at=T0 + 1))
     held = (ActiveHold(view(kind, origin, None), rank=2, stops=True, transactional_allowed=True),)
     assert active_holds(a_lead(before, told, same), T0 + 10 * YEAR, CONTEXT) == held
     assert active_holds(a_lead(told, later), T0 + 2, CONTEXT) == ()
     assert active_holds(a_lead(later, told), T0 + 2, CONTEXT) == ()
+
+
+@pytest.mark.parametrize("given_at", [None, T0 - DAY, T0])
+def test_a_copy_of_old_consent_does_not_undo_an_unsubscribe(given_at: int | None) -> None:
+    nightly = a_profile(occurred_at=T0 + DAY, consent=a_consent(given_at=given_at))
+    assert kinds(a_lead(activity("unsubscribe"), nightly), T0 + DAY) == ["unsubscribe"]
+
+
+def test_consent_dated_after_its_record_counts_from_the_record() -> None:
+    predated = a_profile(occurred_at=T0 - 1, consent=a_consent(given_at=T0 + DAY))
+    assert kinds(a_lead(predated, activity("unsubscribe")), T0 + DAY) == ["unsubscribe"]
 
 
 def test_prose_that_unsubscribes_or_complains_is_also_a_reply() -> None:
