@@ -1,7 +1,7 @@
 """What one event means for one lead: dedupe, read, fold, assess, act, record.
 
-Law of this module: same arguments, same answer. No clock, no randomness, no I/O: `moment` says when and where, `context`
-what else is known. A repeated event changes nothing and has no effects. An event is decided in the order
+Law of this module: same arguments, same answer. No clock, no randomness, no I/O: `moment` says when and where,
+`context` what else is known. A repeated event changes nothing and has no effects. An event is decided in the order
 fold -> holds -> score -> facts -> policy -> cadences -> cases -> route -> gate: a rep must not call a lead whose mails
 still go out, so pause comes before route; the gate comes last because it names the case that the request waits for.
 

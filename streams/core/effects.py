@@ -14,7 +14,9 @@ import msgspec
 CadenceOrder = Literal["pause", "resume", "stop"]
 CaseStatus = Literal["open", "claimed", "info_requested", "closed"]
 CaseEnd = Literal["approved", "rejected", "overridden", "expired", "withdrawn", "superseded"]
-SlaState = Literal["running", "suspended", "warned_50", "warned_80", "breached", "escalated_150", "escalated_200", "met"]
+SlaState = Literal[
+    "running", "suspended", "warned_50", "warned_80", "breached", "escalated_150", "escalated_200", "met"
+]
 VerdictKind = Literal["allow", "review", "deny", "defer"]
 
 

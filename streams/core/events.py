@@ -1,8 +1,8 @@
 """What comes in: one frozen record per input topic, ranges checked when a record is converted.
 
-Law of this module: names, types and ranges here are those of schemas/<Record>/ (a test holds the two together). Kinds are
-strings with a closed list, so that an unknown kind is a dead letter and a new kind needs no new schema version. Times are
-milliseconds UTC, dates days since 1970-01-01; None means "not stated", never "no".
+Law of this module: names, types and ranges here are those of schemas/<Record>/ (a test holds the two together).
+Kinds are strings with a closed list, so that an unknown kind is a dead letter and a new kind needs no new schema
+version. Times are milliseconds UTC, dates days since 1970-01-01; None means "not stated", never "no".
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class CaseReview(Event, frozen=True, kw_only=True, gc=False):
     reason_code: ReasonCode | None = None  # needed by reject and override; OTHER needs a note
     note: Annotated[str, Meta(max_length=4000)] | None = None
     tier: Annotated[str, Meta(max_length=40)] | None = None  # override: the tier that the person chose
-    hold_kind: Annotated[str, Meta(max_length=40)] | None = None  # lift_hold: which kind; None lifts all that people may lift
+    hold_kind: Annotated[str, Meta(max_length=40)] | None = None  # lift_hold: None lifts all that people may lift
     hold_until: Millis | None = None  # place_hold: None is until lifted
     evidence_opened: tuple[str, ...] = ()
     dwell_ms: Count | None = None

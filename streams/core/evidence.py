@@ -119,8 +119,8 @@ def summary_of(effect: Effect) -> str:
     """The effect in one line, for the decision record."""
     match effect:
         case RouteLead():
-            whom = effect.owner or "nobody yet"
-            return f"route to {effect.queue} ({effect.tier}), owner {whom}" + (", a person first" if effect.human else "")
+            whom, first = effect.owner or "nobody yet", ", a person first" if effect.human else ""
+            return f"route to {effect.queue} ({effect.tier}), owner {whom}{first}"
         case PublishScore():
             return f"score {effect.score:.1f} ({effect.low:.0f} to {effect.high:.0f})"
         case CommandCadence():

@@ -1,7 +1,7 @@
 """What an event changes in what is known of a lead, apart from holds, touches and cases.
 
-Law of this module: the latest occurred_at wins, so a late event never undoes a newer one. One function per record, found
-by the record's type; none of them looks at the clock.
+Law of this module: the latest occurred_at wins, so a late event never undoes a newer one. One function per record,
+found by the record's type; none of them looks at the clock.
 """
 
 from __future__ import annotations

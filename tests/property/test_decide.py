@@ -85,7 +85,9 @@ def test_no_effect_is_without_a_decision_that_gives_its_reason(events: list[Even
             effects[effect.decision_id].append(effect)
             assert getattr(effect, "reason", "-") != ""
             if isinstance(effect, UpdateCase):
-                assert effect.reasons and len(effect.factors) <= 5 and len(effect.evidence) <= 10
+                assert len(effect.reasons) >= 1
+                assert len(effect.factors) <= 5
+                assert len(effect.evidence) <= 10
     assert effects.keys() <= decisions.keys()
     for decision_id, decision in decisions.items():
         assert len(decision.effects) == len(effects[decision_id])

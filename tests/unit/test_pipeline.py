@@ -38,8 +38,14 @@ BAD: dict[str, tuple[InputRecord, str]] = {
         record_of(a_score(2, value=171.0)),
         "signals.scores[{lane}]@0: value is 171.0, expected 0..100. Sent to dead.letters; fix the sender,",
     ),
-    "not a number": (record_of(a_score(2, value=float("nan"))), "signals.scores[{lane}]@0: value is nan, expected 0..100"),
-    "unknown kind": (record_of(a_score(2, kind="shoe size")), "signals.scores[{lane}]@0: kind is 'shoe size', expected"),
+    "not a number": (
+        record_of(a_score(2, value=float("nan"))),
+        "signals.scores[{lane}]@0: value is nan, expected 0..100",
+    ),
+    "unknown kind": (
+        record_of(a_score(2, kind="shoe size")),
+        "signals.scores[{lane}]@0: kind is 'shoe size', expected",
+    ),
     "from the future": (record_of(a_score(2, occurred_at=T0 + 3 * DAY)), "signals.scores[{lane}]@0: occurred_at is "),
     "ancient": (record_of(a_score(2, occurred_at=1)), "signals.scores[{lane}]@0: occurred_at is "),
     "no key": (record_of(a_score(2), key=None), "signals.scores[{lane}]@0: key is null"),
