@@ -125,6 +125,7 @@ class Lane:
     async def _run(self) -> None:
         while not self._closing:
             try:
+                self.sign_of_life = time.monotonic()  # a broker that is away for long is no reason to restart
                 await self._open()
                 while not self._closing:
                     self.sign_of_life = time.monotonic()

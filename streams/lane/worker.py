@@ -13,6 +13,7 @@ import contextlib
 import gc
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 JOIN_SECONDS = 180.0  # a limit shorter than a rebalance would end the worker and leave a ghost member
 POLL_MS = 500
 HOUSEKEEPING_SECONDS = 1.0
+TWIN_COUNT, TWIN_SECONDS = 5, 20.0
 GC_THRESHOLDS = (50_000, 20, 50)  # batches make and drop many small objects that need no cycle collection
 
 
@@ -45,6 +47,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self.lanes: dict[int, Lane] = {}  # ours now
         self._known: dict[int, Lane] = {}  # ours now or before: the warm copies
         self._left_at: dict[int, float] = {}
+        self._assigned_at: deque[float] = deque(maxlen=TWIN_COUNT)
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
         self._group: AIOKafkaConsumer | None = None
@@ -156,13 +159,25 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             self.fail(error)
 
     async def _take(self, ours: set[int]) -> None:
+        if self._stopping.is_set():
+            return  # nobody would close what is opened now
         log.info("lanes assigned: %s", sorted(ours))
+        self._warn_of_a_twin()
         await self._drop(set(self.lanes) - ours)
         for number in sorted(ours - set(self.lanes)):
             lane = self._known.setdefault(number, Lane(self, number))
             self.lanes[number] = lane
             self._left_at.pop(number, None)
             lane.start()
+
+    def _warn_of_a_twin(self) -> None:
+        """Two workers with one slot name throw each other out with every heartbeat: safe, but nothing gets done."""
+        self._assigned_at.append(time.monotonic())
+        if len(self._assigned_at) == TWIN_COUNT and self._assigned_at[-1] - self._assigned_at[0] < TWIN_SECONDS:
+            log.error(
+                "slot %r joined the group %d times within %.0f s: expected one live worker per slot, is there a twin? "
+                "Give each its own LEADLANE_SLOT.", self.settings.slot, TWIN_COUNT, TWIN_SECONDS
+            )  # fmt: skip
 
     async def _drop(self, numbers: Iterable[int]) -> None:
         await asyncio.gather(*(self._close(self.lanes.pop(number)) for number in list(numbers)))
