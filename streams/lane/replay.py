@@ -1,6 +1,6 @@
-"""History decided again: each transaction of a lane from its journal entry and the inputs, in exactly the same batches.
+"""History decided again: each transaction of a lane from its journal entry and its inputs, in the very same batches.
 
-Law of this module: it decides with the same code as the lane and compares nothing; who compares says what must be equal.
+Law of this module: it decides with the same code as the lane and compares nothing; that is for whoever calls it.
 """
 
 from __future__ import annotations

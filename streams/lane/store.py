@@ -67,7 +67,7 @@ class DictStore:
                 moved(key, old, new)
 
     def due(self, now: int, limit: int) -> list[bytes]:
-        """The keys whose timer stands at or before `now`, the first `limit` in the order (due, key). Changes nothing."""
+        """The first `limit` keys, in the order (due, key), whose timer stands at or before `now`. Changes nothing."""
         return self._timers.due(now, limit)
 
     def clear(self) -> None:
