@@ -132,7 +132,7 @@ class Reader:
         return Taken(records, after)
 
     def collect(self, enough: int) -> None:
-        """Unpack what has arrived. A topic with `enough` waiting stays in the fetcher, which then fetches no more of it."""
+        """Unpack what has arrived; a topic with `enough` waiting is left in the fetcher, which then waits too."""
         fetcher = self.consumer._fetcher
         for partition in list(fetcher._records):
             waiting = self._waiting.setdefault(partition.topic, [])
