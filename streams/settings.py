@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     )
 
     web_host: str = _setting("127.0.0.1", "an address of this machine", "where health and metrics are served")
-    web_port: int = _setting(6066, "a port", "where health and metrics are served", ge=0, le=65_535)
+    web_port: int = _setting(6066, "a port", "where health and metrics are served; 0: nowhere", ge=0, le=65_535)
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "debug, info, warning or error", "least level that is logged"
     )
