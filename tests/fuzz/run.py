@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -47,9 +47,14 @@ def fuzz(
     log_file: Path,
     samples: int = 150,
     parts: int = PARTS,
+    large: Sequence[str] = tuple(topic.name for topic in INPUTS),
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Flood a worker with `per_topic` messages of every input topic, and account for each. The topics must be new."""
+    """Flood a worker with `per_topic` messages of every input topic, and account for each. The topics must be new.
+
+    Between the `parts` come aborted transactions and garbage on the control topics; at the end, on the topics in `large`,
+    messages near and beyond every limit.
+    """
     began = time.monotonic()
     material = Material(seed, int(time.time() * 1000), settings.lanes, samples)
     feed, random = Feed(settings.brokers), Random(seed)
@@ -62,8 +67,8 @@ def fuzz(
             feed.send_aborted(settings.lanes)
             feed.send_control_garbage(material, random, 20)
             say(f"{time.monotonic() - began:.0f} s: sent {sum(feed.count.values()):,}")
-        for topic in INPUTS:
-            for message in material.large(topic.name):
+        for topic in large:
+            for message in material.large(topic):
                 feed.send(message, "gzip")
         feed.flush()
         sent = sum(feed.count.values())

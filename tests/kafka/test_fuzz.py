@@ -27,6 +27,7 @@ from tests.lanes import partition_of
 
 LANES = 3
 PER_TOPIC = 300
+LARGE = ("signals.replies", "cases.reviews")
 WAIT_SECONDS = 20.0
 UNCOMPRESSED, GZIP = 0, 1
 NO_TIME = -1
