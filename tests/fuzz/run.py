@@ -26,6 +26,7 @@ from tests.shipped import POLICY_FILE, QUEUES
 STALL_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 PARTS = 16  # control garbage and aborted transactions come between the parts of the flood
+EVERY_INPUT = tuple(topic.name for topic in INPUTS)
 SAID = "fuzz"
 
 
@@ -47,13 +48,13 @@ def fuzz(
     log_file: Path,
     samples: int = 150,
     parts: int = PARTS,
-    large: Sequence[str] = tuple(topic.name for topic in INPUTS),
+    large: Sequence[str] = EVERY_INPUT,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Flood a worker with `per_topic` messages of every input topic, and account for each. The topics must be new.
 
-    Between the `parts` come aborted transactions and garbage on the control topics; at the end, on the topics in `large`,
-    messages near and beyond every limit.
+    Between the `parts` come aborted transactions and garbage on the control topics; at the end messages near and beyond
+    every limit, on the topics in `large`.
     """
     began = time.monotonic()
     material = Material(seed, int(time.time() * 1000), settings.lanes, samples)
