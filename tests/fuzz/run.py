@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -129,10 +130,11 @@ class Metrics:
 
 def _wait(worker: WorkerProcess, sent: int, say: Callable[[str], None]) -> None:
     """Until the worker has committed every message. TimeoutError when it does not go on."""
-    done, changed = -1, time.monotonic()
+    done, now_done, changed = -1, -1, time.monotonic()
     while done < sent:
         worker.must_run()
-        now_done = worker.outcomes().total()
+        with contextlib.suppress(OSError):  # a busy worker may take its time to answer; STALL_SECONDS is its limit
+            now_done = worker.outcomes().total()
         if now_done != done:
             done, changed = now_done, time.monotonic()
         if time.monotonic() > changed + STALL_SECONDS:
