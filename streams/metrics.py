@@ -1,8 +1,7 @@
 """Every metric once: name, unit, labels, meaning. No lead_id in a label.
 
-Law of this module: a metric that is not declared here is not exported. Processors count through Outcome.counts: a key
-is `<topic>/<outcome>` for events, or `<name>:<label>[:<label>]` where name is one of COUNTED and the labels come in its
-order, for example `signals.scores/decided`, `cases:opened:N04`.
+Law of this module: a metric that is not declared here is not exported. Processors count through Outcome.counts, whose
+keys are `<topic>/<outcome>`, for example `signals.scores/decided`.
 """
 
 from __future__ import annotations
@@ -14,31 +13,13 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_late
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 RECORDS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 
-# --- counted by the processor -----------------------------------------------------------------------------------------
+# --- what the processor did -------------------------------------------------------------------------------------------
 EVENTS = Counter(
     "leadlane_events_total",
     "Input records and due timers by what became of them, for example decided, quiet, duplicate, dead.",
     ("topic", "outcome"),
 )
-DEAD_LETTERS = Counter(
-    "leadlane_dead_letters_total", "Records that could not be processed, by input topic and error.", ("topic", "error")
-)
-DECISIONS = Counter("leadlane_decisions_total", "Decisions by tier and route.", ("tier", "route"))
-CASES = Counter("leadlane_cases_total", "Cases by what happened to them and by reason.", ("change", "reason"))
-HOLDS = Counter("leadlane_holds_total", "Holds set and lifted, by kind.", ("change", "kind"))
-VERDICTS = Counter("leadlane_verdicts_total", "Answers to outreach requests, by verdict and rule.", ("verdict", "rule"))
-TIMERS = Counter("leadlane_timers_total", "Due timers by what became of them.", ("outcome",))
-OTHER = Counter("leadlane_other_total", "What a processor counts under a name that is not declared.", ("name",))
-
-COUNTED: Mapping[str, Counter] = {
-    "events": EVENTS,
-    "dead_letters": DEAD_LETTERS,
-    "decisions": DECISIONS,
-    "cases": CASES,
-    "holds": HOLDS,
-    "verdicts": VERDICTS,
-    "timers": TIMERS,
-}
+OUTPUTS = Counter("leadlane_outputs_total", "Records written, by output topic; dead letters among them.", ("topic",))
 
 # --- the lanes --------------------------------------------------------------------------------------------------------
 LANE_RECORDS = Counter("leadlane_lane_records_total", "Input records committed, by lane.", ("lane",))
@@ -71,27 +52,27 @@ CONTROL_OFFSET = Gauge("leadlane_control_next_offset", "How far each control top
 CONTROL_PROBLEMS = Counter("leadlane_control_problems_total", "Control records that could not be understood.")
 CONTEXT_CHANGES = Counter("leadlane_context_changes_total", "New contexts taken over by this worker.")
 CONTEXT_INFO = Gauge(
-    "leadlane_context_info", "1 for the versions in force.", ("policy_version", "policy_hash", "model_version")
+    "leadlane_context_info", "1 for the versions in force, by what has a version.", ("what", "version")
 )
 
-_counts: dict[str, Counter] = {}
+_events: dict[str, Counter] = {}
 
 
 def count(counts: Mapping[str, int]) -> None:
     """Add what one committed batch counted."""
     for key, amount in counts.items():
-        counter = _counts.get(key)
+        counter = _events.get(key)
         if counter is None:
-            counter = _counts[key] = counter_for(key)
+            topic, _, outcome = key.partition("/")
+            counter = _events[key] = EVENTS.labels(topic, outcome)
         counter.inc(amount)
 
 
-def counter_for(key: str) -> Counter:
-    name, *labels = key.split(":") if ":" in key else ("events", *key.split("/"))
-    declared = COUNTED.get(name)
-    if declared is None or len(labels) != len(declared._labelnames):
-        return OTHER.labels(key)
-    return declared.labels(*labels)
+def in_force(versions: Mapping[str, str]) -> None:
+    """Show these versions, and no others."""
+    CONTEXT_INFO.clear()
+    for what, version in versions.items():
+        CONTEXT_INFO.labels(what, version).set(1)
 
 
 def exposition() -> bytes:

@@ -48,7 +48,7 @@ class Tally:
                 fired += 1
                 changed[key] = pack(NEVER, count, checksum) + padding
                 outputs.append(OutputRecord(key, context + b"%d due" % count))
-        return Outcome({self.output: outputs}, changed, {"timers:fired": fired} if fired else {})
+        return Outcome({self.output: outputs}, changed, {"lane.tick/fired": fired} if fired else {})
 
 
 def write_entry(entry: JournalEntry) -> bytes:
@@ -76,7 +76,14 @@ def tally_job(
     padding: bytes = b"",
 ) -> Job:
     return Job(
-        Tally(inputs, output, padding), context_from, write_entry, read_entry, controls, (output,), {}, state, journal
+        processor=Tally(inputs, output, padding),
+        build=context_from,
+        write_entry=write_entry,
+        read_entry=read_entry,
+        controls=controls,
+        outputs=(output,),
+        state=state,
+        journal=journal,
     )
 
 

@@ -120,6 +120,7 @@ class Control:
             return
         self._current = Applied(context, dict(self._next))
         metrics.CONTEXT_CHANGES.inc()
+        metrics.in_force(self._job.versions(context))
         for topic, records in view.records.items():
             metrics.CONTROL_RECORDS.labels(topic).set(len(records))
             metrics.CONTROL_OFFSET.labels(topic).set(view.next[topic])

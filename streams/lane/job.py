@@ -47,6 +47,11 @@ class ControlView(NamedTuple):
 Build = Callable[[ControlView], tuple[Any, list[str]]]  # -> context or None (keep the last one), problems
 
 
+def no_versions(_: Any) -> Mapping[str, str]:
+    """For contexts that have none."""
+    return {}
+
+
 class Job(NamedTuple):
     """What the lanes of a worker do."""
 
@@ -57,6 +62,7 @@ class Job(NamedTuple):
     controls: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()  # checked at the start, besides inputs, state, journal and controls
     limits: Mapping[str, int] = {}  # bytes of one record by output topic, where it is not max_record_bytes
+    versions: Callable[[Any], Mapping[str, str]] = no_versions  # of a context, for metrics
     state: str = topics.STATE.name
     journal: str = topics.JOURNAL.name
 

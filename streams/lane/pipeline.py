@@ -189,4 +189,5 @@ def job(settings: LaneSettings) -> Job:
         controls=tuple(topic.name for topic in topics.CONTROLS),
         outputs=OUTPUTS,
         limits={topics.DEAD_LETTERS.name: topics.DEAD_LETTERS.max_message_bytes},
+        versions=lambda context: {"policy": context.policy.version, "policy_sha256": context.policy.sha256},
     )
