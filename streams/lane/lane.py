@@ -39,10 +39,6 @@ RESTORE_RECORDS = 10_000
 REST = 3.0
 USUAL_WEIGHT = 0.2
 FETCH_SECONDS = 0.003
-# A batch that takes longer to decide makes the next ones smaller: meanwhile the other lanes' transactions, the group's
-# heartbeat and the web pages stand still, and all of them have time limits.
-BUSY_SECONDS = 0.2
-LEAST_RECORDS = 10
 BATCH_SECONDS = 0.1
 LEAST_BATCH = 20
 
@@ -104,7 +100,6 @@ class Lane:
         self._busy = asyncio.Lock()
         self._closing = False
         self._known_topics: set[str] = set()
-        self._limit = host.settings.batch_records  # records of the next batch, at most
         self._began, self._usual = 0.0, 0.0  # when the last transaction began, what one takes; seconds
         self._each, self._limit = 0.0, host.settings.batch_records  # seconds for a record, records for a batch
 
@@ -344,12 +339,6 @@ class Lane:
             return {}
         highs = {tp.topic: reader.consumer.highwater(tp) for tp in self._inputs}
         return {topic: max(0, high - self.position.next[topic]) for topic, high in highs.items() if high is not None}
-
-
-def next_limit(limit: int, busy: float, most: int) -> int:
-    """How many records the next batch may have when one with `limit` took `busy` seconds to decide."""
-    fitting = int(limit * BUSY_SECONDS / max(busy, BUSY_SECONDS / 2))  # grows to twice as many at most
-    return max(min(LEAST_RECORDS, most), min(most, fitting))
 
 
 async def delivered(deliveries: list[asyncio.Future[Any]]) -> Any:
