@@ -15,7 +15,7 @@ from streams.core.effects import AnswerRequest, Contribution, EvidenceItem, Hold
 from streams.core.moment import ActiveHold, Assessment, Moment, Score
 from streams.core.opening import open_or_extend
 from streams.core.policy import CompiledPolicy, ConditionRow, GateRow, QueueRow, SlaRow, TierRow
-from streams.core.state import LeadState
+from streams.core.state import LeadState, recorded
 from tests.builders import CALENDAR, a_policy
 from tests.factories import HOUR, LEAD, MINUTE, T0, a_consent, a_rep
 
@@ -117,7 +117,7 @@ def evidence(n: int = 1, when: int = T0) -> EvidenceItem:
 def a_lead(tier: str = "T2_WARM") -> LeadState:
     """A lead that consented and has been looked at before: it was in `tier`."""
     state = LeadState()
-    state.known.consent = a_consent()
+    state.known.consent = recorded(a_consent(), T0)
     state.routing.computed_tier = tier
     return state
 

@@ -13,7 +13,7 @@ from streams.core.moment import FactValue, Moment, Score
 from streams.core.policy import CompiledPolicy
 from streams.core.reading.verdict import Reading
 from streams.core.scoring import score_lead
-from streams.core.state import Known, LeadState, Measure, Signals, Stated
+from streams.core.state import Known, LeadState, Measure, Signals, Stated, recorded
 from streams.policy import load_policy
 from streams.shipped import default_policy
 from tests.factories import DAY, HOUR, LEAD, T0, a_consent, a_score
@@ -49,10 +49,10 @@ def a_known_lead(**said: Any) -> LeadState:
     """
     known = Known(
         at=T0, company=Stated("Example", "crm", T0), country=Stated("DE", "crm", T0), email_domain="example.com",
-        email_verified=True, consent=a_consent(), stage="qualify",
+        email_verified=True, consent=recorded(a_consent(), T0), stage="qualify",
     )  # fmt: skip
     signals = Signals(fit=a_measure(40.0), intent=a_measure(30.0), evidence=12, events=20)
-    state = LeadState(first_seen_at=T0 - said.pop("known_for", DAY), updated_at=T0, known=known, signals=signals)
+    state = LeadState(first_seen_at=T0 - said.pop("known_for", DAY), known=known, signals=signals)
     for name, value in said.items():
         part = next(part for part in (known, signals, state.routing, state) if name in part.__struct_fields__)
         setattr(part, name, a_measure(value) if name in AXES and isinstance(value, int | float) else value)

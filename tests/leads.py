@@ -14,7 +14,7 @@ from streams.core.events import Event, LeadProfile
 from streams.core.holds import active_holds, fold_holds
 from streams.core.moment import Moment
 from streams.core.reading.verdict import Reading, ReplyClass
-from streams.core.state import LeadState, Stated
+from streams.core.state import LeadState, Stated, recorded
 from tests.builders import a_context
 from tests.factories import LEAD, T0
 
@@ -51,8 +51,10 @@ def a_lead(
 
 def tell(state: LeadState, told: Told, now: int = T0, context: Context = CONTEXT) -> None:
     event, reading = told if isinstance(told, tuple) else (told, None)
-    if isinstance(event, LeadProfile) and event.consent and event.occurred_at >= state.known.consent_at:
-        state.known.consent, state.known.consent_at = event.consent, event.occurred_at
+    if isinstance(event, LeadProfile) and event.consent:
+        known = state.known.consent
+        if known is None or event.occurred_at >= known.at:
+            state.known.consent = recorded(event.consent, event.occurred_at)
     fold_touch(state, event, context)
     fold_holds(state, a_moment(now), event, reading, context)
 

@@ -51,7 +51,6 @@ def close(desk: Desk, case: OpenCase, end: CaseEnd, change: str) -> UpdateCase:
     case.status, case.end, case.recheck_at = "closed", end, NEVER
     case.version += 1
     desk.state.cases = [other for other in desk.state.cases if other is not case]
-    desk.state.closed_cases += 1
     return show(desk.state, case, desk.moment, change)
 
 

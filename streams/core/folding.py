@@ -25,7 +25,7 @@ from streams.core.events import (
     SentimentSignal,
 )
 from streams.core.reading import Reading, ReplyClass
-from streams.core.state import NEGATIVES, Known, LeadState, Measure, Rejection, Signals, Stated
+from streams.core.state import NEGATIVES, Known, LeadState, Measure, Rejection, Signals, Stated, recorded
 
 MINUTE_MS = 60_000
 NEGATIVE_FROM = -0.3  # milder sentiment is not kept as negative evidence; the policy's thresholds lie below it
@@ -42,8 +42,6 @@ def fold(state: LeadState, event: Event, reading: Reading | None, context: Conte
         signals.in_minute += 1
     elif minute > signals.minute:
         signals.minute, signals.in_minute = minute, 1
-    if event.occurred_at > state.updated_at:
-        state.updated_at = event.occurred_at
     FOLDS[type(event)](state, event, reading, context)
 
 
@@ -53,8 +51,8 @@ def _profile(state: LeadState, event: LeadProfile, reading: Reading | None, cont
         value = getattr(event, field)
         if value is not None:
             setattr(known, field, _stated(known, field, value, event.source, at))
-    if event.consent is not None and at >= known.consent_at:
-        known.consent, known.consent_at = event.consent, at
+    if event.consent is not None and (known.consent is None or at >= known.consent.at):
+        known.consent = recorded(event.consent, at)
     if at < known.at:
         return  # a late profile only adds statements of its own time
     known.at = at

@@ -105,11 +105,11 @@ def _spans(state: LeadState, now: int, context: Context) -> list[_Span]:
 
 
 def _consent(state: LeadState, now: int) -> list[_Span]:
-    consent, at = state.known.consent, state.known.consent_at
+    consent = state.known.consent
     if consent is None:
         return []
     if consent.basis == "none" or (consent.expires_at is not None and consent.expires_at <= now):
-        return [_Span(FOREVER, at, f"leads.profiles@{at}", RULE["consent"])]
+        return [_Span(FOREVER, consent.at, f"leads.profiles@{consent.at}", RULE["consent"])]
     return []
 
 

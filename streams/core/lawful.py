@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from streams.core.events import Channel, Consent
+from streams.core.events import Channel
 from streams.core.policy import GateRow
+from streams.core.state import Recorded
 
 OTHER = "*"  # any country, or any channel, that is not named
 UNKNOWN = ""  # the country of a lead whose country is unknown
 NO_BASIS_NEEDED = "none"
 
 
-def is_lawful(country: str, channel: Channel, consent: Consent | None, now: int, gate: GateRow) -> bool:
+def is_lawful(country: str, channel: Channel, consent: Recorded | None, now: int, gate: GateRow) -> bool:
     """Whether the policy's table accepts what is recorded. Withdrawn, lapsed or out-of-scope consent never counts."""
     bases = lawful_bases(country, channel, gate.lawful)
     if consent is None:

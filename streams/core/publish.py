@@ -26,7 +26,7 @@ def publish_score(state: LeadState, look: Assessment, moment: Moment, context: C
     routing, score = state.routing, look.score
     if routing.score >= 0 and abs(score.score - routing.score) < context.policy.score.publish_step:
         return ()
-    routing.score, routing.scored_at = score.score, moment.now
+    routing.score = score.score
     return (
         PublishScore(
             lead_id=moment.lead_id,
@@ -54,7 +54,7 @@ def publish_route(state: LeadState, look: Assessment, moment: Moment, context: C
     if wanted == (routing.tier, routing.queue, routing.owner, routing.human):
         return ()
     routing.tier, routing.queue, routing.owner, routing.human = wanted
-    routing.routed_at, routing.propensity, routing.explore = moment.now, propensity, explore
+    routing.propensity, routing.explore = propensity, explore
     return (
         RouteLead(
             lead_id=moment.lead_id,

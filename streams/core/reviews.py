@@ -130,7 +130,7 @@ def _override(desk: Desk, case: OpenCase, review: CaseReview) -> list[CaseEffect
     if review.tier not in tiers:
         return Refused(f"tier is {review.tier}, expected one of {', '.join(tiers)}")
     routing = desk.state.routing
-    routing.chosen_tier, routing.chosen_at = review.tier, review.occurred_at
+    routing.chosen_tier = review.tier
     change = f"overridden by {review.actor}: {review.reason_code}, {case.tier} to {review.tier}"
     return _decided(desk, case, "overridden", change, review)
 

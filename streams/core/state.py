@@ -16,7 +16,7 @@ import msgspec
 
 from streams.core.caps import Promise, Touch
 from streams.core.casefile import CaseApproval, OpenCase
-from streams.core.events import Consent
+from streams.core.events import Basis, Channel, Consent
 from streams.core.holds import Ledger
 
 NEVER = 0  # a time that has not come
@@ -43,6 +43,20 @@ class Measure(msgspec.Struct, array_like=True, gc=False):
     event_id: str = ""
 
 
+class Recorded(msgspec.Struct, array_like=True, gc=False):
+    """The lawful basis as last recorded, and when that was."""
+
+    basis: Basis
+    scope: tuple[Channel, ...] = ()
+    expires_at: int | None = None
+    at: int = NEVER
+
+
+def recorded(consent: Consent, at: int) -> Recorded:
+    """A profile's consent as the state keeps it."""
+    return Recorded(consent.basis, consent.scope, consent.expires_at, at)
+
+
 class Known(msgspec.Struct, array_like=True, gc=False):
     """The profile, as last stated (latest occurred_at wins, field by field where sources may disagree)."""
 
@@ -65,8 +79,7 @@ class Known(msgspec.Struct, array_like=True, gc=False):
     renewal_on: int | None = None
     duplicate_of: str = ""
     segments: tuple[str, ...] = ()
-    consent: Consent | None = None
-    consent_at: int = NEVER
+    consent: Recorded | None = None
     disputed: tuple[str, ...] = ()  # fields on which sources disagree
     disputed_at: int = NEVER
 
@@ -123,9 +136,7 @@ class Routing(msgspec.Struct, array_like=True, gc=False):
     queue: str = ""
     owner: str | None = None
     human: bool = False
-    routed_at: int = NEVER
     score: float = -1.0  # last published
-    scored_at: int = NEVER
     conditions: tuple[str, ...] = ()  # those that held at the last look: a condition fires on its edge
     cadence: str = "running"  # running, paused, stopped
     cadence_until: int | None = None
@@ -134,7 +145,6 @@ class Routing(msgspec.Struct, array_like=True, gc=False):
     propensity: float = 1.0
     explore: bool = False
     chosen_tier: str = ""  # by a person's override: stands until the computed tier changes
-    chosen_at: int = NEVER
     computed_tier: str = ""  # the policy's answer at the last look
 
 
@@ -143,7 +153,6 @@ class LeadState(msgspec.Struct, array_like=True, gc=False):
 
     layout: int = 1
     first_seen_at: int = NEVER  # lane clock of the first event
-    updated_at: int = NEVER  # highest occurred_at seen
     known: Known = msgspec.field(default_factory=Known)
     signals: Signals = msgspec.field(default_factory=Signals)
     ledger: Ledger = msgspec.field(default_factory=Ledger)
@@ -151,7 +160,6 @@ class LeadState(msgspec.Struct, array_like=True, gc=False):
     cases: list[OpenCase] = []
     routing: Routing = msgspec.field(default_factory=Routing)
     seen: bytes = b""  # hashes of the last SEEN_EVENTS event ids, oldest first
-    closed_cases: int = 0
     settled_at: int = NEVER  # lane clock of the last decision: what held then is what an effect changes
     approvals: list[CaseApproval] = []  # what people approved in cases, for this lead; newest last
     promises: list[Promise] = []  # sends that were allowed and have not happened yet

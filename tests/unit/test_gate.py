@@ -13,7 +13,7 @@ from streams.core.effects import AnswerRequest
 from streams.core.gate import answer_request
 from streams.core.moment import Assessment
 from streams.core.opening import open_or_extend
-from streams.core.state import LeadState
+from streams.core.state import LeadState, recorded
 from tests.casework import (
     AUDIT,
     BULK,
@@ -90,7 +90,7 @@ def test_nothing_against_it_is_a_clear_allow() -> None:
 
 def test_an_allow_does_not_outlive_the_consent() -> None:
     state = a_lead()
-    state.known.consent = a_consent(expires_at=T0 + MINUTE)
+    state.known.consent = recorded(a_consent(expires_at=T0 + MINUTE), T0)
     assert ask(state=state).until == T0 + MINUTE
     assert ask(state=state, purpose="transactional").until == T0 + 15 * MINUTE
 
