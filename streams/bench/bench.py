@@ -28,7 +28,7 @@ from streams.lane.job import Job, LaneSettings, load_job
 
 TALLY, WIDE, FULL = "streams.bench.tally:job", "streams.bench.tally:wide_job", "streams.lane.pipeline:job"
 DAY_MS = 86_400_000
-WARM_UP_SECONDS = 3.0
+WARM_UP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Sizes:
     leads: int = 50_000  # that they belong to
     full_events: int = 300_000  # through the decision pipeline
     resident_leads: int = 1_000_000  # held in memory and restored
-    latency_seconds: float = 20
+    latency_seconds: float = 25
     latency_rate: float = 1000
     lanes: int = 12
 

@@ -15,7 +15,7 @@ from streams.commands.options import brokers_option
 @click.option("--leads", default=50_000, show_default=True, help="That they belong to.")
 @click.option("--full-events", default=300_000, show_default=True, help="Through the decision pipeline; 0: none.")
 @click.option("--resident-leads", default=1_000_000, show_default=True, help="Held and restored; 0: none.")
-@click.option("--latency-seconds", default=20.0, show_default=True, help="0 leaves it out.")
+@click.option("--latency-seconds", default=25.0, show_default=True, help="0 leaves it out.")
 @click.option("--latency-rate", default=1000.0, show_default=True, help="Events per second.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(brokers: str | None, as_json: bool, **sizes: float) -> None:
