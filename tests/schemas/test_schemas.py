@@ -189,7 +189,8 @@ def test_the_journal_entry_has_the_fields_of_its_schema_and_the_app() -> None:
 def folder(tmp_path: Path) -> Path:
     """A folder with two records of the shipped ones."""
     for record in ("ScoreSignal", "Switch"):
-        shutil.copytree(HERE / record, tmp_path / record)
+        # The first version only: these tests make the second one.
+        shutil.copytree(HERE / record, tmp_path / record, ignore=shutil.ignore_patterns("v[2-9]*"))
     text = "\n".join(
         f'[{record}]\ntopics = ["t"]\ncompatibility = "FULL_TRANSITIVE"\nowner = "o"\nversions = [\n'
         f"  {{ version = 1, id = {SUBJECTS[record]['versions'][0]['id']},"
