@@ -18,7 +18,7 @@ from streams.core.caps import fold_touch
 from streams.core.cases import next_case_due, tick_cases, withdraw_cases
 from streams.core.context import Context
 from streams.core.effects import Effect, RecordDecision
-from streams.core.events import CaseReview, Event, OutreachRequest, ReplySignal, Tick
+from streams.core.events import ActivitySignal, CaseReview, Event, OutreachRequest, ReplySignal, Tick
 from streams.core.evidence import evidence_from, reason_from, summary_of
 from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
@@ -34,6 +34,7 @@ from streams.core.scoring import score_lead
 from streams.core.state import NEVER, LeadState, fingerprint, has_seen, remember
 
 TICK = Tick()
+BACKGROUND = frozenset({"sent", "opened", "clicked", "page_viewed"})
 
 
 class Kind(StrEnum):
@@ -88,6 +89,8 @@ def _settle(
         fold_holds(state, moment, event, reading, context)
     holds = active_holds(state, now, context)
     state.settled_at = now
+    if type(event) is ActivitySignal and before == holds and _is_background(state, event, holds, context):
+        return Decision(state, _due_at(state, holds, now, context), (), Kind.QUIET)
     look = _assess(state, event, reading, holds, moment, context)
     effects: list[Effect] = [*command_cadence(state, holds, moment, context)]
     effects += _cases(state, event, reading, look, moment, context)
@@ -99,6 +102,23 @@ def _settle(
     if effects or _views(before) != _views(holds):
         effects.append(_record(state, event, look, before, tier_before, tuple(effects), moment, context))
     return Decision(state, _due_at(state, holds, now, context), tuple(effects), Kind.DECIDED if effects else Kind.QUIET)
+
+
+def _is_background(state: LeadState, event: ActivitySignal, holds: tuple[ActiveHold, ...], context: Context) -> bool:
+    """Whether an event needs no look at the lead: most of the traffic says that a mail was sent, opened or clicked.
+
+    It is folded all the same. What its facts could change (BACKGROUND_FACTS) the policy must not read, several in one
+    minute (N16) are looked at, and so is a lead with a case, without a route, or with a resume still to be issued.
+    Time alone is no reason either: what it changes has a timer.
+    """
+    return (
+        event.kind in BACKGROUND
+        and state.signals.in_minute <= 1
+        and not context.policy.reads_background
+        and not state.cases
+        and state.routing.tier != ""
+        and (bool(holds) or state.routing.cadence == "running")
+    )
 
 
 def _assess(
@@ -194,10 +214,10 @@ def _record(
 
 def _due_at(state: LeadState, holds: tuple[ActiveHold, ...], now: int, context: Context) -> int:
     """The next time at which the answer could change without an event; always after `now`."""
-    times = (
-        next_hold_change(state, now, context, holds),
-        next_case_due(state) if state.cases else NEVER,
-        next_look_at(state, now, context),
-        waits_for_switch(state, holds, now),
-    )
-    return min((max(at, now + 1) for at in times if at != NEVER), default=NEVER)
+    times = [next_hold_change(state, now, context, holds), next_look_at(state, now, context)]
+    if state.cases:
+        times.append(next_case_due(state))
+    if state.routing.cadence != "running":
+        times.append(waits_for_switch(state, holds, now))
+    soonest = min([at for at in times if at != NEVER], default=NEVER)
+    return soonest if soonest == NEVER else max(soonest, now + 1)

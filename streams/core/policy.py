@@ -162,6 +162,7 @@ class GateRow(msgspec.Struct, frozen=True):
     lawful: Mapping[str, Mapping[str, tuple[str, ...]]]  # region or country -> channel -> lawful bases
 
 
+BACKGROUND_FACTS = frozenset({"event", "days_since_reaction"})  # what a mere send, open or click changes
 FREE_MAIL, COMPETITOR, STUDENT = 1, 2, 4  # bits of CompiledPolicy.domains
 
 
@@ -174,8 +175,8 @@ class CompiledPolicy:
 
     __slots__ = (
         "_expression", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression",
-        "gate", "holds", "queues", "reads", "renewal_days", "sampling", "score", "settling_ms", "sha256", "slas",
-        "tiers", "values", "version",
+        "gate", "holds", "queues", "reads", "reads_background", "renewal_days", "sampling", "score", "settling_ms",
+        "sha256", "slas", "tiers", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -210,6 +211,7 @@ class CompiledPolicy:
         self.settling_ms = int(values["settling_minutes"] * 60_000) if "minutes_since_arrival" in reads else 0
         self.renewal_days = int(values["renewal_days"]) if "days_to_renewal" in reads else 0
         self.audit_seed = seed_of(f"audit\0{version}")
+        self.reads_background = not BACKGROUND_FACTS.isdisjoint(reads)
         self._tier_count = len(tiers)
         self._pick = itemgetter(*reads, reads[0])  # one more than is read: with a single name it would give no tuple
         self._expression = zen.compile_expression(expression)

@@ -9,6 +9,7 @@ Next: streams/lane/store.py
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import cast
 
 from aiokafka.partitioner import murmur2
@@ -123,7 +124,7 @@ class DecisionPipeline:
         """Encode everything before anything is added: a failure in the middle adds nothing."""
         packed = pack(decision.state, decision.due_at)
         records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch)]
-        self._check_size(key, packed, records)
+        self._check_size(len(key), packed, records)
         outcome.changed[key] = packed
         for topic, output in records:
             outcome.outputs.setdefault(topic, []).append(output)
@@ -154,12 +155,13 @@ class DecisionPipeline:
                 " must use Kafka's default partitioner (librdkafka: partitioner=murmur2_random)"
             )
 
-    def _check_size(self, key: bytes, packed: bytes, records: list[tuple[str, OutputRecord]]) -> None:
-        largest = max((len(output.value or b"") for _, output in records), default=0)
-        if max(largest, len(packed)) + len(key) + HEADER_ROOM > self._max_bytes:
-            raise ValueError(
-                f"an output of {max(largest, len(packed))} bytes, expected at most {self._max_bytes - HEADER_ROOM}"
-            )
+    def _check_size(self, key_bytes: int, packed: bytes, records: list[tuple[str, OutputRecord]]) -> None:
+        largest = len(packed)
+        for _, output in records:
+            if output.value is not None and len(output.value) > largest:
+                largest = len(output.value)
+        if largest + key_bytes + HEADER_ROOM > self._max_bytes:
+            raise ValueError(f"an output of {largest} bytes, expected at most {self._max_bytes - HEADER_ROOM}")
 
 
 class _Timer:
@@ -174,8 +176,13 @@ class _Timer:
 
 
 def _count(outcome: Outcome, topic: str, kind: str) -> None:
-    name = f"{topic}/{kind}"
+    name = _count_name(topic, kind)
     outcome.counts[name] = outcome.counts.get(name, 0) + 1
+
+
+@lru_cache(maxsize=256)
+def _count_name(topic: str, kind: str) -> str:
+    return f"{topic}/{kind}"
 
 
 def job(settings: LaneSettings) -> Job:
