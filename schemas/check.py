@@ -45,7 +45,7 @@ def check(folder: Path, types: Mapping[str, type[Any]]) -> tuple[str, ...]:
     faults += [f"{name}: is in subjects.toml, but has no folder" for name in sorted(set(subjects) - folders)]
     faults += _id_faults(subjects)
     for record in sorted(folders & set(subjects)):
-        faults += _record_faults(folder / record, subjects[record], types)
+        faults += _record_faults(folder / record, subjects[record], types, _free_id(subjects))
     return tuple(faults)
 
 
@@ -58,14 +58,20 @@ def _id_faults(subjects: dict[str, Any]) -> Iterator[str]:
                 yield f"{name}: id {released['id']} is that of {other}; ids are never used twice"
 
 
-def _record_faults(folder: Path, subject: dict[str, Any], types: Mapping[str, type[Any]]) -> Iterator[str]:
+def _free_id(subjects: dict[str, Any]) -> int:
+    """The first id of a record that is new."""
+    last = max((released["id"] for subject in subjects.values() for released in subject["versions"]), default=0)
+    return last // ID_SPAN * ID_SPAN + ID_SPAN + 1
+
+
+def _record_faults(folder: Path, subject: dict[str, Any], types: Mapping[str, type[Any]], free: int) -> Iterator[str]:
     if subject["compatibility"] != COMPATIBILITY:
         yield f"{folder.name}: compatibility is {subject['compatibility']}, expected {COMPATIBILITY}"
     if folder.name not in types:
         yield f"{folder.name}: no record of that name in the code, expected one of {', '.join(sorted(types))}"
     released = {entry["version"]: entry for entry in subject["versions"]}
     files = {int(path.stem[1:]): path for path in folder.glob("v*.avsc")}
-    yield from _frozen_faults(folder.name, files, released)
+    yield from _frozen_faults(folder.name, files, released, free)
     documents: dict[int, dict[str, Any]] = {}
     for number, path in sorted(files.items()):
         if found := list(_file_faults(path)):
@@ -77,8 +83,10 @@ def _record_faults(folder: Path, subject: dict[str, Any], types: Mapping[str, ty
         yield from _example_faults(folder, documents, types[folder.name])
 
 
-def _frozen_faults(record: str, files: dict[int, Path], released: dict[int, dict[str, Any]]) -> Iterator[str]:
-    first = min((entry["id"] for entry in released.values()), default=ID_SPAN + 1)
+def _frozen_faults(
+    record: str, files: dict[int, Path], released: dict[int, dict[str, Any]], free: int
+) -> Iterator[str]:
+    first = min((entry["id"] for entry in released.values()), default=free)
     for number, entry in released.items():
         if number not in files:
             yield f"{record} v{number}: was released, but its file is gone; released versions stay"

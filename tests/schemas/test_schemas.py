@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -315,6 +316,14 @@ def test_examples_do_what_their_names_say(folder: Path) -> None:
         "ScoreSignal v1.high.pass.json: must pass, but value is 171.0, expected 0..100",
         "ScoreSignal v1.wrong.fail.json: must fail, but it is a valid ScoreSignal",
     ]
+
+
+def test_a_new_record_is_told_an_id_that_is_free(folder: Path) -> None:
+    text = (folder / "subjects.toml").read_text()
+    (folder / "subjects.toml").write_text(re.sub(r"(?s)(\[Switch\].*versions = \[\n).*", r"\1]\n", text))
+    [fault] = check(folder, TYPES)
+    assert fault.startswith("Switch v1: is not released; when it is ready, add this line in subjects.toml:")
+    assert "{ version = 1, id = 301, " in fault
 
 
 def test_folders_ids_and_compatibility(folder: Path) -> None:
