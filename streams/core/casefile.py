@@ -120,7 +120,10 @@ def add_reason(case: OpenCase, reason: Reason) -> None:
 def add_evidence(case: OpenCase, *items: EvidenceItem) -> None:
     """Keep the item that opened the case and the newest of the others; an event counts once."""
     known = {kept[0] for kept in case.evidence}
-    case.evidence += [msgspec.structs.astuple(item) for item in items if item.event_id not in known]
+    for item in items:
+        if item.event_id not in known:
+            known.add(item.event_id)
+            case.evidence.append(msgspec.structs.astuple(item))
     if len(case.evidence) > EVIDENCE:
         case.evidence = [case.evidence[0], *case.evidence[1 - EVIDENCE :]]
 

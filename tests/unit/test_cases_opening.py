@@ -306,3 +306,14 @@ def test_a_low_score_is_told_as_it_is() -> None:
     look = a_look(JUMP)._replace(score=Score(5.0, 0.0, 10.0, 0.25, ()))
     (case,) = cases_of(open_or_extend(a_lead(), at(), look, evidence(), CONTEXT))
     assert (case.factors, case.confidence) == ((), 0.25)
+
+
+def test_the_event_that_opens_a_case_is_not_told_again_as_what_was_known_before() -> None:
+    state = a_lead()
+    state.signals.fit = Measure(1.0, None, T0, "score-1")
+    state.signals.intent = Measure(60.0, None, T0 - HOUR, "intent-1")
+    (case,) = cases_of(open_or_extend(state, at(), a_look(JUMP), evidence(), CONTEXT))
+    assert case.evidence == (
+        EvidenceItem("score-1", "signals.scores", T0, "fit score 1"),
+        EvidenceItem("intent-1", "signals.intent", T0 - HOUR, "person intent 60"),
+    )
