@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import signal
 import sys
 
@@ -18,6 +17,7 @@ import uvloop
 from streams.errors import LeadlaneError
 from streams.lane.job import LaneSettings, load_job
 from streams.lane.worker import Worker
+from streams.logs import set_up_logging
 
 
 async def serve(worker: Worker) -> None:
@@ -30,8 +30,7 @@ async def serve(worker: Worker) -> None:
 
 def main() -> int:
     options = json.loads(sys.argv[1])
-    logging.basicConfig(level=options.pop("log", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("aiokafka").setLevel("WARNING")
+    set_up_logging(options.pop("log", "INFO"))
     processor = options.pop("processor")
     settings = LaneSettings(**options)
     try:

@@ -84,7 +84,8 @@ def look_at_topics(settings: Settings) -> Finding:
 
     differing = admin.told(admin.check(settings))
     if differing:
-        return Finding("topics", f"{len(differing)} differences from the declaration", "\n        ".join(differing))
+        noun = "difference" if len(differing) == 1 else "differences"
+        return Finding("topics", f"{len(differing)} {noun} from the declaration", "\n        ".join(differing))
     return Finding("topics", f"{len(TOPICS)} as declared")
 
 

@@ -52,6 +52,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._failure: BaseException | None = None
         self._group: AIOKafkaConsumer | None = None
         self._joined = False
+        self._heard_at = time.monotonic()  # when a broker last took our offsets
 
     # --- for the outside ----------------------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         return self._failure is None and all(lane.sign_of_life > limit for lane in self.lanes.values())
 
     def is_ready(self) -> bool:
-        """Whether control is read, the group joined, and every lane of ours runs."""
+        """Whether control is read, the group joined, a broker answers, and every lane of ours runs."""
         return self.not_ready() is None
 
     def not_ready(self) -> str | None:
@@ -92,6 +93,9 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             return "the control topics are not read"
         if not self._joined or not self.settled.is_set():
             return "the group is rebalancing"
+        silence = time.monotonic() - self._heard_at
+        if self.lanes and silence > self.settings.session_timeout_seconds:
+            return f"no broker has taken our offsets for {silence:.0f} s"
         closed = sorted(number for number, lane in self.lanes.items() if not lane.is_open)
         return f"lanes {closed} are not open" if closed else None
 
@@ -149,6 +153,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         assert self._group is not None
         self._group.pause(*assigned)  # before any await
+        self._heard_at = time.monotonic()
         await self._guard(self._take({tp.partition for tp in assigned}))
         self.settled.set()
 
@@ -223,6 +228,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         with contextlib.suppress(KafkaError, IllegalStateError, TimeoutError):  # the next second brings a newer one
             if offsets:
                 await asyncio.wait_for(self._group.commit(offsets), HOUSEKEEPING_SECONDS)
+                self._heard_at = time.monotonic()
 
     def _forget_warm(self) -> None:
         """Drop warm copies that are too old, and the oldest while they are too many."""

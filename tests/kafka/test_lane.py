@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 
 from streams.bench.tally import PACKED, Tally, tally_job
 from streams.errors import NotReady
+from streams.kafka.embedded import EmbeddedBroker
 from streams.lane.lane import OutputTooLarge
 from streams.lane.processor import Batch, Outcome, OutputRecord
 from tests.kafka.conftest import RunningKafka
@@ -127,6 +128,22 @@ async def test_latency_of_a_single_event_is_far_below_the_linger(world: World) -
         world.send([(b"k", b"b")])
         await until(lambda: committed(worker) == 2)
         assert time.monotonic() - sent < 0.5
+
+
+async def test_a_worker_whose_broker_is_away_is_not_ready_and_works_on_when_it_is_back(
+    own_broker: EmbeddedBroker,
+) -> None:
+    world = World(own_broker.bootstrap, f"away-{uuid4().hex[:8]}")
+    async with world.worker(session_timeout_seconds=6) as worker:
+        world.send(events(20))
+        await until(lambda: committed(worker) == 20)
+        await asyncio.to_thread(own_broker.kill)
+        await until(lambda: "no broker" in (worker.not_ready() or ""))
+        assert worker.is_live()
+        await asyncio.to_thread(own_broker.start)
+        world.send(events(20))
+        await until(lambda: committed(worker) == 40 and worker.is_ready())
+    assert world.faults() == FAULTLESS
 
 
 class Boaster(Tally):
