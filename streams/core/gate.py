@@ -11,23 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from streams.core.approvals import find_approval, growth_of
 from streams.core.calendars import country_of
 from streams.core.caps import defer_until, promise_touch
+from streams.core.casefile import CaseApproval
 from streams.core.context import Approval, Context
 from streams.core.effects import AnswerRequest, VerdictKind
 from streams.core.events import OutreachRequest
 from streams.core.lawful import is_lawful
 from streams.core.moment import Assessment, Moment
 from streams.core.policy import CompiledPolicy, ConditionRow
-
-if TYPE_CHECKING:
-    from streams.core.casefile import CaseApproval
-    from streams.core.state import LeadState
+from streams.core.state import LeadState
 
 DAY_MS = 86_400_000
 AUTOMATION = "automation"  # the kill switch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 DOUBLE = struct.Struct("<d")
 FLOAT = struct.Struct("<f")
@@ -20,7 +20,7 @@ class BadDatum(ValueError):
 class _Longs(dict[int, bytes]):
     """The bytes of a number: zigzag, variable length. Keeps what it made: lengths, counts, the time of a batch."""
 
-    bits = 64
+    bits: ClassVar[int] = 64
 
     def __missing__(self, number: int) -> bytes:
         if number >> self.bits - 1 not in (0, -1):
@@ -38,7 +38,7 @@ class _Longs(dict[int, bytes]):
 
 
 class _Ints(_Longs):
-    bits = 32
+    bits: ClassVar[int] = 32
 
 
 class _Names(dict[str, bytes]):
