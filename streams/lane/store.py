@@ -1,7 +1,8 @@
 """A lane's state in memory: packed bytes by key, and which keys are due.
 
 Law of this module: a packed state is opaque but for its first 8 bytes (processor.due_at). The same bytes are the
-changelog's value, so that another store, for example RocksDB, can stand behind the same interface.
+changelog's value, so that another store, for example RocksDB, can stand behind the same interface. How they lie in
+memory is streams/lane/compact.py's.
 
 Next: streams/core/state.py
 """
@@ -12,9 +13,9 @@ from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import Protocol
 
+from streams.lane.compact import NO_TIMER, RECENT_LEADS, CompactStates
 from streams.lane.processor import DUE_BYTES, NEVER, due_at
 
-NO_TIMER = bytes(DUE_BYTES)
 BUCKET_MS = 3_600_000  # timers further away than the current bucket cost one set slot, nearer ones a heap entry
 
 
@@ -32,22 +33,23 @@ class Store(Protocol):
 
 
 class DictStore:
-    """The store as a dict."""
+    """The store in memory; leads beyond the `recent_leads` that were written last are compressed."""
 
-    def __init__(self) -> None:
-        self._states: dict[bytes, bytes] = {}
+    def __init__(self, recent_leads: int = RECENT_LEADS) -> None:
+        self._states = CompactStates(recent_leads)
         self._timers = Timers(self._states)
 
     @property
     def view(self) -> Mapping[bytes, bytes]:
-        return self._states
+        return self._states.quickest
 
     def load(self, key: bytes, packed: bytes | None) -> None:
         """Take one changelog record; timers wait for `loaded`."""
         if packed is None:
-            self._states.pop(key, None)
+            self._states.drop(key)
         else:
-            self._states[key] = packed
+            self._states.put(key, packed)
+            self._states.settle()
 
     def loaded(self) -> None:
         """The changelog is read: find the timers."""
@@ -58,13 +60,12 @@ class DictStore:
         states, moved = self._states, self._timers.moved
         for key, packed in changed.items():
             if packed is None:
-                before = states.pop(key, NO_TIMER)
-                moved(key, before[:DUE_BYTES], NO_TIMER)
+                moved(key, states.drop(key), NO_TIMER)
                 continue
-            old, new = states.get(key, NO_TIMER)[:DUE_BYTES], packed[:DUE_BYTES]
-            states[key] = packed
+            old, new = states.put(key, packed), packed[:DUE_BYTES]
             if old != new:
                 moved(key, old, new)
+        states.settle(len(changed))
 
     def due(self, now: int, limit: int) -> list[bytes]:
         """The first `limit` keys, in the order (due, key), whose timer stands at or before `now`. Changes nothing."""
@@ -85,7 +86,7 @@ class Timers:
     (the timer moved on since): it is looked up when it comes to the top and put back where it belongs.
     """
 
-    def __init__(self, states: Mapping[bytes, bytes]) -> None:
+    def __init__(self, states: CompactStates) -> None:
         self._states = states
         self._far: dict[int, set[bytes]] = {}
         self._near: list[tuple[int, bytes]] = []
@@ -95,8 +96,7 @@ class Timers:
     def rebuild(self) -> None:
         self._far, self._near, self._entry, self._horizon = {}, [], {}, 0
         far = self._far
-        for key, packed in self._states.items():
-            due = packed[:DUE_BYTES]
+        for key, due in self._states.headers():
             if due != NO_TIMER:
                 far.setdefault(int.from_bytes(due, "big") // BUCKET_MS, set()).add(key)
 
@@ -114,8 +114,7 @@ class Timers:
             entry, key = heappop(near)
             if self._entry.get(key) != entry or (found and found[-1] == (entry, key)):
                 continue  # the timer moved before this entry, or the entry is there twice
-            packed = self._states.get(key)
-            due = NEVER if packed is None else due_at(packed)
+            due = due_at(self._states.header(key))
             if due == entry:
                 found.append((entry, key))
                 continue
@@ -146,4 +145,4 @@ class Timers:
         self._horizon = (now // BUCKET_MS + 1) * BUCKET_MS
         for bucket in [bucket for bucket in self._far if bucket * BUCKET_MS < self._horizon]:
             for key in self._far.pop(bucket):
-                self._put(key, due_at(self._states[key]))
+                self._put(key, due_at(self._states.header(key)))
