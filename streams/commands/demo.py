@@ -32,10 +32,11 @@ class RecordsLost(LeadlaneError):
 @click.option("--seconds", type=click.FloatRange(1, 3600), default=45, show_default=True, help="How long to send.")
 @click.option("--rate", type=click.FloatRange(1, 20_000), default=1000, show_default=True, help="Signals per second.")
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed sends the same traffic.")
+@click.option("--lanes", type=click.IntRange(1, 64), default=4, show_default=True, help="Partitions of each topic.")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Keep Kafka's data and logs here.")
 @click.option("--keep", is_flag=True, help="Keep Kafka and the worker running until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Last line of stdout: the summary as one JSON object.")
-def demo(seconds: float, rate: float, seed: int, data_dir: Path | None, keep: bool, as_json: bool) -> None:
+def demo(seconds: float, rate: float, seed: int, lanes: int, data_dir: Path | None, keep: bool, as_json: bool) -> None:
     """Run signals through the whole pipeline, live: Kafka, a worker, simulated platforms and people.
 
     SLA clocks run 60 times faster than in the shipped policy, or nobody would see one end.
@@ -51,7 +52,7 @@ def demo(seconds: float, rate: float, seed: int, data_dir: Path | None, keep: bo
         for text in where_to_look(tally, running_at if keep else None, data_dir):
             console.print(text)
 
-    result = run_demo(Options(seconds, rate, seed, data_dir, keep), screen, tell)
+    result = run_demo(Options(seconds, rate, seed, data_dir, keep, lanes), screen, tell)
     if result["lost"]:
         raise RecordsLost(f"{result['signals_in']:,} records went in, {result['lost']:,} are not accounted for.")
 
@@ -66,7 +67,11 @@ def report(result: dict[str, Any]) -> Table:
         ("duplicates dropped", f"{result['duplicates_dropped']:,}"),
         ("dead letters", f"{result['dead_letters']:,} {_words(result['dead_letters_by_error'])}"),
         ("lost", f"{result['lost']:,}"),
-        ("latency", f"p50 {latency['p50']} ms, p99 {latency['p99']} ms, from produce to visible (read_committed)"),
+        (
+            "latency",
+            f"p50 {latency['p50']} ms, p99 {latency['p99']} ms, from produce to visible (read_committed), after the"
+            f" first {latency['after_seconds']:g} s; from the start p99 {result['latency_ms_with_start']['p99']} ms",
+        ),
         ("leads by tier", f"{result['leads']:,}: {_words(result['routed_by_tier'])}"),
         ("stayed automatic", f"{1 - result['human_share']:.1%} of the leads"),
         ("cases", f"{result['cases_opened']:,} opened, {result['cases_breached']:,} breached their deadline"),

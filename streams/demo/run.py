@@ -49,6 +49,7 @@ class Options:
     seed: int
     data_dir: Path | None = None
     keep: bool = False
+    lanes: int = 4  # each lane has transactions of its own: twelve take most of two cores at the demo's rate
 
 
 Report = Callable[[dict[str, Any], Tally, str], None]  # summary, all that was seen, brokers
@@ -64,7 +65,7 @@ def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]
         screen.say("starting Kafka ...")
         kafka = EmbeddedBroker(data_dir=folder / "kafka", log_file=folder / "broker.log")
         broker = stack.enter_context(kafka)
-        settings = load_settings(brokers=broker.bootstrap)
+        settings = load_settings(brokers=broker.bootstrap, lanes=options.lanes)
         stage = Demo(options, settings, screen, stop)
         stage.set_up()
         screen.say(f"Kafka is up at {broker.bootstrap}; starting a worker ({folder / 'worker.log'}) ...")

@@ -6,6 +6,7 @@ for records that by design leave no record: duplicates and events without conseq
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,32 +28,39 @@ RECENT = 8
 Place = tuple[str, int, int]  # topic, partition, offset of an input
 
 
+COLD_SECONDS = 5.0  # a fresh broker's first seconds go to its compiler: their latency is told apart
+
+
 @dataclass(slots=True)
 class Latency:
     """From produce to visible, joined by the place of the input record."""
 
     produced: dict[Place, float] = field(default_factory=dict)
     seen: dict[Place, float] = field(default_factory=dict)
-    seconds: list[float] = field(default_factory=list)
+    first_at: float = math.inf  # when the first record was sent
+    taken: list[tuple[float, float]] = field(default_factory=list)  # (sent, seconds until visible)
 
     def sent(self, place: Place, at: float) -> None:
+        self.first_at = min(self.first_at, at)
         if (seen := self.seen.pop(place, None)) is not None:
-            self.seconds.append(seen - at)
+            self.taken.append((at, seen - at))
         else:
             self.produced[place] = at
 
     def visible(self, place: Place, at: float) -> None:
         if (produced := self.produced.pop(place, None)) is not None:
-            self.seconds.append(at - produced)
+            self.taken.append((produced, at - produced))
         else:
             self.seen[place] = at
 
-    def quantile(self, share: float) -> float | None:
-        """Milliseconds; None before anything was seen."""
-        if not self.seconds:
-            return None
-        ordered = sorted(self.seconds)
-        return round(1000 * ordered[min(len(ordered) - 1, int(len(ordered) * share))], 1)
+    def quantiles(self, after: float = 0.0) -> dict[str, float | int | None]:
+        """{p50, p99, n} in milliseconds, of what was sent `after` seconds from the first record on."""
+        ordered = sorted(seconds for sent, seconds in self.taken if sent >= self.first_at + after)
+        last = len(ordered) - 1
+        p50, p99 = (
+            round(1000 * ordered[min(last, int(len(ordered) * share))], 1) if ordered else None for share in (0.5, 0.99)
+        )
+        return {"p50": p50, "p99": p99, "n": len(ordered)}
 
 
 @dataclass(slots=True)
@@ -175,6 +183,7 @@ class Account:
 def summary(tally: Tally, account: Account, seconds: float, events_sent: int, duplicates_sent: int) -> dict[str, Any]:
     """The JSON object of `leadlane demo --json`."""
     latency = tally.latency
+    cold = min(COLD_SECONDS, seconds / 3)
     return {
         "signals_in": account.produced,
         "decisions": account.decided + tally.timers,
@@ -198,7 +207,8 @@ def summary(tally: Tally, account: Account, seconds: float, events_sent: int, du
         "duplicates_sent": duplicates_sent,
         "duplicates_dropped": account.duplicates,
         "events_per_second": round(events_sent / seconds, 1) if seconds else 0.0,
-        "latency_ms": {"p50": latency.quantile(0.5), "p99": latency.quantile(0.99), "n": len(latency.seconds)},
+        "latency_ms": {**latency.quantiles(cold), "after_seconds": round(cold, 1)},
+        "latency_ms_with_start": latency.quantiles(),
         "journaled": account.journaled,
         "lost": account.lost,
     }

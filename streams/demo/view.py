@@ -111,7 +111,7 @@ def line(snapshot: Snapshot) -> str:
         f"{snapshot.elapsed:5.1f} s  in {snapshot.sent:,}  decisions {tally.decided + tally.timers:,}  "
         f"leads {len(tally.routes):,}  human {tally.human_share:.1%}  open cases {len(tally.open_cases)}  "
         f"breached {len(tally.breached)}  holds {tally.holds_in_force.total()}  "
-        f"dead letters {tally.letters.total()}  p50 {_ms(tally.latency.quantile(0.5))}"
+        f"dead letters {tally.letters.total()}  p50 {_ms(tally.latency.quantiles()['p50'])}"
     )
 
 
@@ -132,12 +132,12 @@ def picture(snapshot: Snapshot) -> RenderableType:
 
 def _head(snapshot: Snapshot) -> Text:
     tally = snapshot.tally
-    latency = tally.latency
+    latency = tally.latency.quantiles()
     text = Text.assemble(
         ("Leadlane ", "bold"), f"{snapshot.elapsed:.0f} of {snapshot.seconds:.0f} s   ",
         (f"{snapshot.sent:,}", "bold cyan"), f" signals in ({snapshot.rate:,.0f}/s)   ",
         (f"{tally.decided + tally.timers:,}", "bold cyan"), " decisions   ",
-        ("p50 ", "dim"), _ms(latency.quantile(0.5)), (" p99 ", "dim"), _ms(latency.quantile(0.99)), "   ",
+        ("p50 ", "dim"), _ms(latency["p50"]), (" p99 ", "dim"), _ms(latency["p99"]), "   ",
         (f"{1 - tally.human_share:.1%}", "bold green"), " automatic   ",
         (f"{tally.letters.total()}", "bold"), " dead letters",
     )  # fmt: skip

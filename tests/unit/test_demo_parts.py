@@ -160,7 +160,8 @@ def test_the_summary_counts_what_the_topics_say() -> None:
         "holds_set": 2, "holds_lifted": 1, "holds_by_kind": {"human_reply": 1, "ooo": 1},
         "cadence_commands": {"pause": 1}, "verdicts": {"allow": 1}, "dead_letters": 0, "dead_letters_by_error": {},
         "duplicates_sent": 1, "duplicates_dropped": 1, "events_per_second": 1.5,
-        "latency_ms": {"p50": 25.0, "p99": 25.0, "n": 1}, "journaled": 3, "lost": 0,
+        "latency_ms": {"p50": None, "p99": None, "n": 0, "after_seconds": 0.7},
+        "latency_ms_with_start": {"p50": 25.0, "p99": 25.0, "n": 1}, "journaled": 3, "lost": 0,
     }  # fmt: skip
 
 
@@ -175,8 +176,8 @@ def test_latency_is_joined_in_either_order() -> None:
     for first, second in (("sent", "visible"), ("visible", "sent")):
         at = {"sent": 5.0, "visible": 5.5}
         for step in (first, second):
-            getattr(tally.latency, step)(("t", 0, len(tally.latency.seconds)), at[step])
-    assert tally.latency.seconds == [0.5, 0.5]
+            getattr(tally.latency, step)(("t", 0, len(tally.latency.taken)), at[step])
+    assert [seconds for _, seconds in tally.latency.taken] == [0.5, 0.5]
     assert (tally.latency.produced, tally.latency.seen) == ({}, {})
 
 
