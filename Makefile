@@ -9,10 +9,15 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test check lint type schemas bench fuzz generate constraints clean
+# What a wheel is made of: one that is newer than all of it is not made again.
+SOURCES := pyproject.toml hatch_build.py README.md LICENSE $(shell find streams schemas deploy/policy -type f -not -name '*.pyc')
+# Before the checkout for every import, also in the processes that this one starts.
+COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.leadlane/compiled
+
+.PHONY: help setup demo test test-compiled check lint type schemas wheel bench fuzz generate constraints clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: .venv/.ready ## make .venv with the command .venv/bin/leadlane (again only when dependencies changed)
 
@@ -48,8 +53,23 @@ type: setup ## mypy --strict, tests too
 schemas: setup ## parse, examples, frozen versions, compatibility
 	@$(BIN)/leadlane schemas check
 
-bench: setup ## events per second of this machine, with ratios to plain aiokafka (ARGS=--json)
-	@$(BIN)/leadlane bench $(ARGS)
+wheel: setup dist/.made ## dist/leadlane-*.whl, its hot modules compiled if there is a C compiler
+
+dist/.made: .venv/.ready $(SOURCES)
+	@mkdir -p dist && rm -f dist/leadlane-*.whl
+	@HATCH_BUILD_HOOKS_ENABLE=true $(BIN)/python -m hatchling build -t wheel -d dist
+	@compgen -G 'dist/*-none-any.whl' >/dev/null || touch $@  # a pure one is tried again: a compiler may have come
+
+.leadlane/compiled/.made: dist/.made
+	@rm -rf .leadlane/compiled
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --target .leadlane/compiled dist/leadlane-*.whl
+	@touch $@
+
+test-compiled: setup .leadlane/compiled/.made ## unit and property tests on the compiled build, and whether it decides the same bytes
+	@$(COMPILED) LEADLANE_TEST_COMPILED=1 $(BIN)/python -m pytest --import-mode=append tests/unit tests/property tests/compiled $(ARGS)
+
+bench: setup .leadlane/compiled/.made ## events per second of this machine, with ratios to plain aiokafka (ARGS=--json)
+	@$(COMPILED) $(BIN)/leadlane bench $(ARGS)
 
 fuzz: setup ## a worker under broken messages, each accounted for (ARGS='--messages 20000'; the default takes a while)
 	@$(BIN)/python -m tests.fuzz $(ARGS)
@@ -58,7 +78,7 @@ generate: setup ## write docs/reference from the code
 	@$(BIN)/python -m streams.reference
 
 constraints: setup ## write constraints.txt from what a fresh .venv holds (make clean first)
-	@$(BIN)/python -m pip list --format=freeze --exclude-editable --exclude pip --exclude setuptools --exclude wheel --exclude leadlane \
+	@$(BIN)/python -m pip list --format=freeze --exclude-editable --exclude pip --exclude wheel --exclude leadlane \
 	  | grep -E '^[A-Za-z0-9._-]+==[A-Za-z0-9.+!_-]+$$' | LC_ALL=C sort -f > .constraints.new
 	@mv .constraints.new constraints.txt
 	@touch .venv/.ready

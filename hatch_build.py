@@ -19,7 +19,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-GROUP = "leadlane"  # all modules share one library, leadlane__mypyc: calls between them do not go through the interpreter
+GROUP = "leadlane"  # one library for all, leadlane__mypyc: calls between them do not go through the interpreter
 
 
 class MypycHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -54,8 +54,10 @@ def missing_for_c() -> str:
 
 
 def compiled(modules: list[str], folder: Path) -> list[Path]:
-    """The extension modules made from `modules`, under `folder`/lib where the wheel has them. Ends the build if a
-    module is not well typed: mypyc trusts the types."""
+    """The extension modules made from `modules`, under `folder`/lib where the wheel has them.
+
+    Ends the build if a module is not well typed: mypyc trusts the types.
+    """
     from mypyc.build import mypycify
     from setuptools import Distribution
     from setuptools.command.build_ext import build_ext
@@ -72,7 +74,7 @@ def compiled(modules: list[str], folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def shown_if_it_ends() -> Iterator[None]:
-    """Keep what is printed inside to ourselves, unless it says why the build ends: mypyc also tells of each generator."""
+    """Keep back what is printed inside, unless it says why the build ends: mypyc also tells of each generator."""
     kept = io.StringIO()
     try:
         with contextlib.redirect_stdout(kept):

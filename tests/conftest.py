@@ -9,7 +9,12 @@ import pytest
 
 # Nothing of the machine's own set-up may change a test.
 for name in [name for name in os.environ if name.startswith("LEADLANE_")]:
-    if name not in {"LEADLANE_CACHE_DIR", "LEADLANE_TEST_CONTAINERS", "LEADLANE_TEST_KAFKA_IMAGE"}:
+    if name not in {
+        "LEADLANE_CACHE_DIR",
+        "LEADLANE_TEST_CONTAINERS",
+        "LEADLANE_TEST_KAFKA_IMAGE",
+        "LEADLANE_TEST_COMPILED",
+    }:
         del os.environ[name]
 
 

@@ -19,15 +19,16 @@ from typing import Any
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.bench import latency
+from streams.bench.resident import DISTINCT, real_states, resident_leads
 from streams.bench.scenarios import publish_controls, simulated_traffic
 from streams.bench.slots import Slot
 from streams.bench.topics import CREATE_SECONDS, create_topics
 from streams.bench.traffic import Feed, Sent
+from streams.compiled import core_is_compiled
 from streams.kafka.embedded import EmbeddedBroker
 from streams.lane.job import Job, LaneSettings, load_job
 
-TALLY, WIDE, FULL = "streams.bench.tally:job", "streams.bench.tally:wide_job", "streams.lane.pipeline:job"
-DAY_MS = 86_400_000
+TALLY, FULL, RESIDENT = "streams.bench.tally:job", "streams.lane.pipeline:job", "streams.bench.resident:job"
 WARM_UP_SECONDS = 5.0
 
 
@@ -80,13 +81,18 @@ class Bench:
         return self._child("drain", self._options("full", FULL))
 
     def _resident(self) -> dict[str, Any]:
-        self._fill("resident", WIDE, timed_traffic, self.sizes.resident_leads)
-        filled = self._child("drain", self._options("resident", WIDE))
-        restored = self._child("drain", self._options("resident", WIDE))
+        leads = real_states(DISTINCT)
+        create_topics(self._brokers, self._job("full", FULL), self.sizes.lanes)
+        publish_controls(self._brokers)
+        self._fill("resident", RESIDENT, resident_leads(leads), self.sizes.resident_leads)
+        filled = self._child("drain", self._options("resident", RESIDENT))
+        restored = self._child("drain", self._options("resident", RESIDENT))
         return {
             "leads": restored["leads"],
+            "packed_bytes_per_lead": round(sum(map(len, leads)) / len(leads)),
             "rss_mb_live": filled["rss_mb"],
             "rss_mb_restored": restored["rss_mb"],
+            "rss_bytes_per_lead": round(restored["rss_mb"] * 1e6 / restored["leads"]),
             "restore_seconds": restored["open_seconds"],
             "restored_per_second": round(restored["leads"] / restored["open_seconds"]),
         }
@@ -120,7 +126,7 @@ class Bench:
     def _fill(self, app_id: str, processor: str, traffic: Callable[[Job, int], Iterable[Sent]], count: int) -> None:
         self._say(f"{app_id}: writing {count:,} records")
         job = self._job(app_id, processor)
-        create_topics(self._brokers, job, self.sizes.lanes)
+        create_topics(self._brokers, job._replace(controls=()) if processor == RESIDENT else job, self.sizes.lanes)
         if processor == FULL:
             publish_controls(self._brokers)
         feed = Feed(self._brokers, traffic(job, count))
@@ -141,6 +147,7 @@ class Bench:
 def headline(found: dict[str, Any]) -> dict[str, Any]:
     """The figures by which this is judged; None for what was left out."""
     ceiling = found.get("passthrough", {}).get("eps")
+    resident = found.get("resident")
     full, tally = found.get("full", {}).get("eps"), found.get("tally", {}).get("eps")
     return {
         "full_eps": full,
@@ -148,7 +155,8 @@ def headline(found: dict[str, Any]) -> dict[str, Any]:
         "passthrough_eps": ceiling,
         "full_to_passthrough": round(full / ceiling, 2) if full and ceiling else None,
         "tally_to_passthrough": round(tally / ceiling, 2) if tally and ceiling else None,
-        "rss_mb": found.get("full", found.get("tally", {})).get("rss_mb"),
+        "rss_mb": max(resident["rss_mb_live"], resident["rss_mb_restored"]) if resident else None,
+        "compiled": found.get("full", found.get("tally", {})).get("compiled", core_is_compiled()),
     }
 
 
@@ -167,14 +175,6 @@ def even_traffic(leads: int) -> Callable[[Job, int], Iterator[Sent]]:
             yield Sent(inputs[number % len(inputs)], b"lead-%07d" % lead, value)
 
     return traffic
-
-
-def timed_traffic(job: Job, count: int) -> Iterator[Sent]:
-    """One event for each of `count` leads; nine in ten set a timer within thirty days."""
-    draw, inputs = random.Random(1), job.processor.inputs
-    for number in range(count):
-        timer = b"later:%d;" % draw.randrange(DAY_MS, 30 * DAY_MS) if number % 10 else b""
-        yield Sent(inputs[number % len(inputs)], b"lead-%07d" % number, timer + b"arrived")
 
 
 def run_bench(sizes: Sizes, brokers: str | None = None, say: Callable[[str], None] = print) -> dict[str, Any]:

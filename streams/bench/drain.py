@@ -2,7 +2,7 @@
 
     python -m streams.bench.drain '{"brokers": ..., "app_id": ..., "processor": "streams.bench.tally:job"}'
 
-Prints one JSON object: events, seconds, eps, cpu_seconds, rss_mb, leads, open_seconds.
+Prints one JSON object: events, seconds, eps, cpu_seconds, rss_mb, leads, open_seconds, compiled.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 from aiokafka import TopicPartition
 
+from streams.compiled import core_is_compiled
 from streams.lane.job import LaneSettings, load_job
 from streams.lane.worker import Worker
 
@@ -52,6 +53,7 @@ async def drain(settings: LaneSettings, processor: str) -> dict[str, Any]:
         "rss_mb": rss_mb(),
         "leads": sum(len(lane.store) for lane in worker.lanes.values()),
         "open_seconds": round(opened - began, 2),
+        "compiled": core_is_compiled(),
     }
     worker.stop()
     await running

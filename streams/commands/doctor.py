@@ -45,7 +45,7 @@ def doctor(brokers: str | None) -> None:
 
 def examine(brokers: str | None) -> list[Finding]:
     """Every look, in the order in which faults should be mended; what a fault makes pointless is left out."""
-    findings = [look_at_python()]
+    findings = [look_at_python(), look_at_core()]
     try:
         settings = load_settings(brokers=brokers)
     except LeadlaneError as error:
@@ -68,6 +68,13 @@ def look_at_python() -> Finding:
     if sys.version_info < OLDEST_PYTHON:
         return Finding("python", seen, f"Expected {'.'.join(map(str, OLDEST_PYTHON))} or newer.")
     return Finding("python", seen)
+
+
+def look_at_core() -> Finding:
+    """Which build decides? Both are well: they decide the same, byte by byte."""
+    from streams.compiled import core_in_words
+
+    return Finding("core", core_in_words())
 
 
 def look_at_brokers(settings: Settings) -> Finding:

@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from streams import metrics
+from streams.compiled import core_in_words
 from streams.errors import MissingTopic, TopicsDiffer
 from streams.lane.assignment import LaneAssignor
 from streams.lane.clients import Clients, unreachable
@@ -59,6 +60,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def run(self) -> None:
         """Check, read the control topics, join, work; raises the reason if it ends for another than `stop()`."""
         tasks: list[asyncio.Task[None]] = []
+        log.info("worker %s of %s starts, core: %s", self.settings.slot or "-", self.settings.app_id, core_in_words())
         try:
             await self._prepare()
             tasks = [asyncio.create_task(self.control.follow()), asyncio.create_task(self._keep_house())]

@@ -89,7 +89,11 @@ def test_the_settings_command_marks_what_differs_from_the_default() -> None:
 
 def test_the_doctor_stops_at_the_fault_that_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADLANE_LANES", "many")
-    assert [(each.subject, bool(each.remedy)) for each in examine(None)] == [("python", False), ("settings", True)]
+    assert [(each.subject, bool(each.remedy)) for each in examine(None)] == [
+        ("python", False),
+        ("core", False),
+        ("settings", True),
+    ]
 
 
 def test_the_doctor_says_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,8 +101,9 @@ def test_the_doctor_says_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -
     findings = examine("127.0.0.1:1")
     assert [(each.subject, bool(each.remedy)) for each in findings] == [
         ("python", False),
+        ("core", False),
         ("settings", False),
         ("brokers", True),
         ("schema registry", True),
     ]
-    assert "127.0.0.1:1" in findings[2].remedy
+    assert "127.0.0.1:1" in findings[3].remedy

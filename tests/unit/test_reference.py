@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from streams.reference import FOLDER, PAGES
+from streams.reference import PAGES
 from streams.shipped import default_policy
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
 
 @pytest.mark.parametrize("name", PAGES)
