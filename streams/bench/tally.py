@@ -17,36 +17,33 @@ from streams.lane.processor import NEVER, Batch, JournalEntry, Outcome, OutputRe
 PACKED = struct.Struct(">QQQ")  # due, count, checksum
 EMPTY = PACKED.pack(NEVER, 0, 0)
 LATER = b"later:"
-WIDE_STATE_BYTES = 250
 MASK = 0xFFFFFFFFFFFFFFFF
 
 
 class Tally:
-    """Counts the events of each key. The context is a prefix for the outputs; `padding` makes states larger."""
+    """Counts the events of each key. The context is a prefix for the outputs."""
 
-    def __init__(
-        self, inputs: tuple[str, ...] = ("tally.in",), output: str = "tally.out", padding: bytes = b""
-    ) -> None:
-        self.inputs, self.output, self._padding = inputs, output, padding
+    def __init__(self, inputs: tuple[str, ...] = ("tally.in",), output: str = "tally.out") -> None:
+        self.inputs, self.output = inputs, output
 
     def process(self, states: Mapping[bytes, bytes], batch: Batch, context: bytes) -> Outcome:
         changed: dict[bytes, bytes | None] = {}
         outputs: list[OutputRecord] = []
-        unpack, pack, padding = PACKED.unpack_from, PACKED.pack, self._padding
+        unpack, pack = PACKED.unpack, PACKED.pack
         crc = zlib.crc32
         for record in batch.records:
             key, value = record.key or b"", record.value or b""
             due, count, checksum = unpack(changed.get(key) or states.get(key) or EMPTY)
             if value.startswith(LATER):
                 due = record.timestamp + int(value[len(LATER) :].split(b";")[0])
-            changed[key] = pack(due, count + 1, (checksum * 31 + crc(value)) & MASK) + padding
+            changed[key] = pack(due, count + 1, (checksum * 31 + crc(value)) & MASK)
             outputs.append(OutputRecord(key, context + b"%d " % (count + 1) + value))
         fired = 0
         for key in batch.due:
             due, count, checksum = unpack(changed.get(key) or states[key])
             if NEVER < due <= batch.now:
                 fired += 1
-                changed[key] = pack(NEVER, count, checksum) + padding
+                changed[key] = pack(NEVER, count, checksum)
                 outputs.append(OutputRecord(key, context + b"%d due" % count))
         return Outcome({self.output: outputs}, changed, {"lane.tick/fired": fired} if fired else {})
 
@@ -73,10 +70,9 @@ def tally_job(
     state: str = "tally.state",
     journal: str = "tally.journal",
     controls: tuple[str, ...] = (),
-    padding: bytes = b"",
 ) -> Job:
     return Job(
-        processor=Tally(inputs, output, padding),
+        processor=Tally(inputs, output),
         build=context_from,
         write_entry=write_entry,
         read_entry=read_entry,
@@ -87,7 +83,7 @@ def tally_job(
     )
 
 
-def job(settings: LaneSettings, padding: bytes = b"") -> Job:
+def job(settings: LaneSettings) -> Job:
     """The tally over three inputs and one control topic, all named after the app."""
     app = settings.app_id
     return tally_job(
@@ -96,10 +92,4 @@ def job(settings: LaneSettings, padding: bytes = b"") -> Job:
         state=f"{app}.state",
         journal=f"{app}.journal",
         controls=(f"{app}.control",),
-        padding=padding,
     )
-
-
-def wide_job(settings: LaneSettings) -> Job:
-    """The tally with states as large as those of the decision pipeline: what a million leads cost."""
-    return job(settings, padding=bytes(WIDE_STATE_BYTES - PACKED.size))
