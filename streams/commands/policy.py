@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
 from streams.commands.options import brokers_option
+from streams.commands.signing import signed, stamp_now, utc
 from streams.errors import LeadlaneError
 from streams.policy.check import check_policy
 from streams.policy.compile import load_policy, read_document
@@ -21,15 +21,6 @@ class NoSuchPolicy(LeadlaneError):
     exit_code = 7
 
 
-def _said(_: click.Context, option: click.Parameter, value: str) -> str:
-    """An audit trail with blanks in it is none."""
-    if not value.strip():
-        raise click.BadParameter("expected a text, got none", param=option)
-    return value
-
-
-_actor = click.option("--actor", required=True, callback=_said, help="Who does this.")
-_reason = click.option("--reason", required=True, callback=_said, help="Why: it stands in the record for ever.")
 _file = click.Path(path_type=Path)
 
 
@@ -69,34 +60,30 @@ def diff(old: Path, new: Path) -> None:
 
 @policy.command("publish")
 @click.argument("file", type=_file)
-@_actor
-@_reason
+@signed
 @brokers_option
 def publish(file: Path, actor: str, reason: str, brokers: str | None) -> None:
     """Make FILE the active policy of every worker. A published version never changes."""
-    from streams.policy.publish import Publisher, Stamp
+    from streams.policy.publish import Publisher
     from streams.settings import load_settings
 
     text = _read(file)
     load_policy(text, str(file))  # before the broker is asked for anything
-    published, written = Publisher(load_settings(brokers=brokers)).publish(
-        text, str(file), Stamp(actor, reason, _now())
-    )
+    published, written = Publisher(load_settings(brokers=brokers)).publish(text, str(file), stamp_now(actor, reason))
     state = "is active now" if written else "was active already, nothing written"
     click.echo(f"version {published.version} (sha256 {published.sha256[:12]}) {state}")
 
 
 @policy.command("rollback")
 @click.argument("version")
-@_actor
-@_reason
+@signed
 @brokers_option
 def rollback(version: str, actor: str, reason: str, brokers: str | None) -> None:
     """Make a VERSION that was published before the active policy again."""
-    from streams.policy.publish import Publisher, Stamp
+    from streams.policy.publish import Publisher
     from streams.settings import load_settings
 
-    written = Publisher(load_settings(brokers=brokers)).activate(version, Stamp(actor, reason, _now()))
+    written = Publisher(load_settings(brokers=brokers)).activate(version, stamp_now(actor, reason))
     click.echo(f"version {version} {'is active now' if written else 'was active already, nothing written'}")
 
 
@@ -117,14 +104,12 @@ def show(version: str | None, brokers: str | None) -> None:
         return
     for record in sorted(published.versions.values(), key=lambda record: record.at):
         mark = "*" if published.active == record else " "
-        click.echo(
-            f"{mark} {record.version:<20} {record.sha256[:12]} {_utc(record.at)} {record.actor}: {record.reason}"
-        )
+        click.echo(f"{mark} {record.version:<20} {record.sha256[:12]} {utc(record.at)} {record.actor}: {record.reason}")
     if published.pointer is None:
         click.echo("no active policy: `leadlane policy publish FILE --actor WHO --reason WHY`")
     else:
         pointer = published.pointer
-        click.echo(f"active: {pointer.version}, since {_utc(pointer.at)} by {pointer.actor}: {pointer.reason}")
+        click.echo(f"active: {pointer.version}, since {utc(pointer.at)} by {pointer.actor}: {pointer.reason}")
 
 
 def _read(path: Path) -> str:
@@ -132,11 +117,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise NoSuchPolicy(f"{path}: expected a policy document (YAML, UTF-8), got {error}.") from error
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _utc(at: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(at / 1000))

@@ -12,11 +12,12 @@ from streams.commands.policy import policy
 from streams.errors import MissingTopic
 from streams.kafka import admin
 from streams.kafka.codec import wire_for
+from streams.kafka.control import NotWritten, Stamp
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.reader import Reader
 from streams.lane.context import ContextBuilder
 from streams.lane.job import ControlView
-from streams.policy.publish import NoSuchVersion, NotPublished, Publisher, Stamp, VersionTaken, read_published
+from streams.policy.publish import NoSuchVersion, Publisher, VersionTaken, read_published
 from streams.settings import Settings, load_settings
 from streams.shipped import default_policy
 from streams.topics import POLICIES
@@ -96,7 +97,7 @@ def test_of_two_who_publish_at_once_the_earlier_one_writes_nothing(settings: Set
     before = read_published(settings)
     earlier = Publisher(settings)
     later = Publisher(settings)
-    with pytest.raises(NotPublished, match="Nothing was written"):
+    with pytest.raises(NotWritten, match="Nothing was written"):
         earlier.publish(THIRD, "third.yaml", STAMP)
     assert read_published(settings) == before
     assert later.publish(THIRD, "third.yaml", STAMP)[1] is True
