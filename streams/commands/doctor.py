@@ -19,15 +19,16 @@ REGISTRY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look gave. `remedy` is empty when all is well."""
+    """What one look gave. `remedy` is empty when all is well; `note`: well, and still worth a look."""
 
     subject: str
     seen: str
     remedy: str = ""
+    note: bool = False
 
     def __str__(self) -> str:
         if not self.remedy:
-            return f"ok      {self.subject}: {self.seen}"
+            return f"{'note' if self.note else 'ok':<8}{self.subject}: {self.seen}"
         return f"FAILED  {self.subject}: {self.seen}\n        {self.remedy}"
 
 
@@ -55,6 +56,8 @@ def examine(brokers: str | None) -> list[Finding]:
     findings.append(cluster)
     if not cluster.remedy:
         findings += [_tried("topics", look_at_topics, settings), _tried("policy", look_at_policy, settings)]
+        if not findings[-1].remedy:
+            findings += [_tried("roster", look_at_roster, settings), _tried("switches", look_at_switches, settings)]
     if settings.schema_registry_url:
         findings.append(_tried("schema registry", look_at_registry, settings))
     else:
@@ -106,6 +109,36 @@ def look_at_policy(settings: Settings) -> Finding:
         remedy = f"Publish one: leadlane policy publish {default_policy()} --actor NAME --reason TEXT"
         return Finding("policy", "none is active", remedy)
     return Finding("policy", f"{published.active.version} is active, {len(published.versions)} published")
+
+
+def look_at_roster(settings: Settings) -> Finding:
+    """Is anybody there to take leads and cases? A worker starts without; they have no owner then."""
+    from streams.core.context import RosterEntry
+    from streams.kafka.control import read_control
+    from streams.topics import ROSTER
+
+    standing = read_control(settings, ROSTER, RosterEntry)
+    active = sum(entry.active for entry in standing.records.values())
+    if standing.problems:
+        return Finding("roster", f"{active} active reps", "\n        ".join(standing.problems))
+    if not active:
+        seen = "nobody is active: leads and cases have no owner until `leadlane roster apply FILE`"
+        return Finding("roster", seen, note=True)
+    return Finding("roster", f"{active} active reps of {len(standing.records)}")
+
+
+def look_at_switches(settings: Settings) -> Finding:
+    """Is something switched off? That may be meant."""
+    from streams.core.context import Switch
+    from streams.kafka.control import read_control
+    from streams.topics import SWITCHES
+
+    standing = read_control(settings, SWITCHES, Switch)
+    off = [f"{each.name} is OFF, by {each.actor}: {each.reason}" for each in standing.records.values() if not each.on]
+    seen = "; ".join(off) or "none is off"
+    if standing.problems:
+        return Finding("switches", seen, "\n        ".join(standing.problems))
+    return Finding("switches", seen, note=bool(off))
 
 
 def look_at_registry(settings: Settings) -> Finding:

@@ -35,7 +35,7 @@ class BadRoster(LeadlaneError):
     exit_code = 7
 
     def __init__(self, source: str, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
+        self.faults = tuple(sorted(faults, key=lambda fault: fault.line))
         count = f"{len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}"
         super().__init__("\n  ".join([f"{source} has {count}; nothing was written:", *map(str, self.faults)]))
 
@@ -262,6 +262,13 @@ def _fault(error: ErrorDetails, entries: list[Any], places: Places) -> Fault:
             return Fault(path, line, "names with values", shown(got), EXAMPLE)
         case "string_pattern_mismatch":
             return Fault(path, line, "two capital letters (ISO 3166-1 alpha-2)", shown(got), "For example DE.")
+        case "string_too_short" | "string_too_long":
+            return Fault(path, line, f"1 to {LONGEST_ID} characters", shown(got), "Correct it.")
+        case "tuple_type":
+            example = "[{from: 2026-08-03, to: 2026-08-14}]" if "away" in loc else "[vip, sales]"
+            return Fault(path, line, "a list", shown(got), f"For example {example}.")
+        case "bool_parsing" | "bool_type":
+            return Fault(path, line, "true or false", shown(got), "Correct it.")
         case "value_error":
             return Fault(path, line, error["msg"].removeprefix("Value error, "), _got(got), "Correct it.")
         case _:
@@ -270,13 +277,9 @@ def _fault(error: ErrorDetails, entries: list[Any], places: Places) -> Fault:
 
 
 def _got(value: Any) -> str:
-    return (
-        f"{value.from_} to {value.to}"
-        if isinstance(value, Away)
-        else str(value)
-        if isinstance(value, date)
-        else shown(value)
-    )
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    return str(value) if isinstance(value, date) else shown(value)
 
 
 def _path(loc: tuple[int | str, ...], entries: list[Any]) -> str:
