@@ -29,7 +29,7 @@ class Tally:
     def process(self, states: Mapping[bytes, bytes], batch: Batch, context: bytes) -> Outcome:
         changed: dict[bytes, bytes | None] = {}
         outputs: list[OutputRecord] = []
-        unpack, pack = PACKED.unpack, PACKED.pack
+        unpack, pack = PACKED.unpack_from, PACKED.pack
         crc = zlib.crc32
         for record in batch.records:
             key, value = record.key or b"", record.value or b""

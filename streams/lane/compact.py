@@ -26,7 +26,8 @@ SAMPLES = 500
 DICTIONARY_BYTES = 32_768  # with LEVEL 3: 244 bytes for each lead, half as many 250, twice as many 241
 LEVEL = 3  # level 1: 258 bytes, and 0.4 us less; level 5: no smaller, and twice as slow
 SEGMENT_BYTES = 800  # about a lead: segments of 64 give 250 bytes where these give 233, and a search for the best 231
-LEAST_BYTES = 64  # states shorter than this, due header included, are not worth a frame
+LEAST_BYTES = 64  # states whose mean is shorter than this are not worth a frame; shorter ones teach nothing
+LEAST_SAMPLES = 16  # on samples with 8 or 9 bytes altogether zstd's trainer ends the process: SIGFPE, SIGSEGV
 WORTH = 0.75  # a dictionary must bring leads it was not trained on down to this share, or none is used
 # Leads are younger when a lane fills than later: a dictionary of leads after their first event brings leads after their
 # fourth to 325 bytes, one of their own age to 268. So a new one is trained each time this many times as many leads were
@@ -40,7 +41,7 @@ class Codec:
     """A trained dictionary, ready for use."""
 
     def __init__(self, samples: Sequence[bytes], number: int) -> None:
-        """Raises zstandard.ZstdError when there is nothing to learn from."""
+        """Takes LEAST_SAMPLES or more of LEAST_BYTES or more; ZstdError when there is nothing to learn from them."""
         trained = zstandard.train_dictionary(DICTIONARY_BYTES, samples, k=SEGMENT_BYTES, d=8, f=18)  # type: ignore[arg-type]
         how = zstandard.ZstdCompressionParameters.from_level(
             LEVEL, source_size=SEGMENT_BYTES, dict_size=DICTIONARY_BYTES, write_dict_id=False
@@ -63,14 +64,15 @@ class Codec:
     @classmethod
     def trained(cls, states: Sequence[bytes], number: int) -> Codec | None:
         """A codec for states like these; None when it would not pay."""
-        learn, test = states[::2], states[1::2]
-        if sum(map(len, test)) < LEAST_BYTES * len(test):
+        learn, test = [packed[DUE_BYTES:] for packed in states[::2]], states[1::2]
+        learn = [rest for rest in learn if len(rest) >= LEAST_BYTES]
+        if len(learn) < LEAST_SAMPLES or sum(map(len, test)) < LEAST_BYTES * len(test):
             return None
         try:
-            codec = cls([packed[DUE_BYTES:] for packed in learn], number)
-        except zstandard.ZstdError:  # too few or too equal
+            codec = cls(learn, number)
+        except zstandard.ZstdError:  # too little, or all the same
             return None
-        saved = sum(len(codec.shrunk(packed)) for packed in test) / max(1, sum(map(len, test)))
+        saved = sum(len(codec.shrunk(packed)) for packed in test) / sum(map(len, test))
         return codec if saved <= WORTH else None
 
 
@@ -79,6 +81,7 @@ class CompactStates(Mapping[bytes, bytes]):
 
     def __init__(self, recent_leads: int = RECENT_LEADS) -> None:
         self._recent_leads = recent_leads
+        self._piece = min(PIECE, -(-recent_leads // 2))
         self.clear()
 
     def clear(self) -> None:
@@ -94,6 +97,11 @@ class CompactStates(Mapping[bytes, bytes]):
     def quickest(self) -> Mapping[bytes, bytes]:
         """The same mapping, as a plain dict as long as nothing is compressed."""
         return self if self._small else self._recent
+
+    @property
+    def compressed(self) -> int:
+        """How many states are compressed."""
+        return len(self._small)
 
     def get(self, key: bytes, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
         found = self._recent.get(key)
@@ -140,7 +148,7 @@ class CompactStates(Mapping[bytes, bytes]):
 
     def settle(self, written: int = 1) -> None:
         """Compress what was written least lately while too much stands as it came; in short pieces."""
-        for _ in range(1 + written // PIECE):
+        for _ in range(1 + written // self._piece):
             if len(self._recent) <= self._limit:
                 return
             if self._codecs and self._until_training > 0:
@@ -150,7 +158,7 @@ class CompactStates(Mapping[bytes, bytes]):
 
     def _shrink(self) -> None:
         shrunk, recent, small = self._codecs[-1].shrunk, self._recent, self._small
-        oldest = list(islice(recent, min(PIECE, -(-self._recent_leads // 2))))
+        oldest = list(islice(recent, self._piece))
         for key in oldest:
             small[key] = shrunk(recent.pop(key))
         self._until_training -= len(oldest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -13,10 +14,14 @@ from confluent_kafka import Producer
 from streams.bench.tally import PACKED, Tally, tally_job
 from streams.errors import NotReady
 from streams.kafka.embedded import EmbeddedBroker
-from streams.lane.lane import OutputTooLarge
+from streams.lane.compact import CompactStates
+from streams.lane.lane import Lane, OutputTooLarge
 from streams.lane.processor import Batch, Outcome, OutputRecord
+from streams.lane.store import DictStore
 from tests.kafka.conftest import RunningKafka
 from tests.kafka.lanes import FAULTLESS, LANES, World, committed, lane_of, until
+
+TEXT = b'{"company":"Stonelight Energy","source":"marketo","tier":"T3_NURTURE","consent":"legitimate interest"}' * 2
 
 
 @pytest.fixture
@@ -144,6 +149,40 @@ async def test_a_worker_whose_broker_is_away_is_not_ready_and_works_on_when_it_i
         world.send(events(20))
         await until(lambda: committed(worker) == 40 and worker.is_ready())
     assert world.faults() == FAULTLESS
+
+
+class Wordy(Tally):
+    """A tally whose states carry a text, as a lead's do, so that they are worth compressing."""
+
+    def process(self, states: Mapping[bytes, bytes], batch: Batch, context: bytes) -> Outcome:
+        outcome = super().process(states, batch, context)
+        with_text = {key: packed and packed + b'{"key":"%b"}' % key + TEXT for key, packed in outcome.changed.items()}
+        return outcome._replace(changed=with_text)
+
+
+async def test_leads_that_lie_compressed_are_decided_restored_and_due_like_any_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.lane.lane.DictStore", partial(DictStore, recent_leads=100))
+    world.job = world.job._replace(processor=Wordy(world.job.processor.inputs, world.job.outputs[0]))
+    early = [(b"k%d" % number, b"later:3000;") for number in range(20)]  # long compressed when they come due
+    world.send([*early, *events(4000, keys=2000)])
+    async with world.worker() as first:
+        await until(lambda: committed(first) == 4020)
+        assert all(compressed(lane) >= 200 for lane in first.lanes.values())
+    world.send(events(4000, keys=2000), topic=1)
+    async with world.worker() as second:
+        assert all(compressed(lane) >= 200 for lane in second.lanes.values())
+        await until(lambda: committed(second) == 8040)
+        states = [state for lane in second.lanes.values() for state in lane.store.view.values()]
+    assert sorted(PACKED.unpack_from(state)[1] for state in states) == [4] * 1980 + [5] * 20
+    assert sum(value.endswith(b" due") for value in world.values()) == 20
+    assert world.faults() == FAULTLESS
+
+
+def compressed(lane: Lane) -> int:
+    assert isinstance(lane.store.view, CompactStates)
+    return lane.store.view.compressed
 
 
 class Boaster(Tally):
