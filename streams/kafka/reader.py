@@ -39,7 +39,7 @@ class Reader:
                 isolation_level="read_committed",
                 auto_offset_reset="earliest",
                 enable_partition_eof=True,
-                fetch_wait_max_ms=100,
+                fetch_wait_max_ms=20,  # the end of a topic shows only after an empty fetch
             )
         )
         reach(self._consumer, settings.brokers)
