@@ -175,7 +175,7 @@ def table(rows: Iterable[tuple[Approval, str]]) -> Table:
     """Approvals for people."""
     shown = Table(box=None, pad_edge=False)
     for column in ("id", "state", "what", "by", "at", "why"):
-        shown.add_column(column, overflow="fold")
+        shown.add_column(column, overflow="fold", no_wrap=column in ("id", "at"))
     for each, state in rows:
         by = f"{each.actor}, {each.second_actor}" if each.second_actor else each.actor
         cells = (each.approval_id, state, described(each), by, utc(each.at), each.reason)

@@ -33,7 +33,8 @@ KNOWN = {
 }
 OFF = "Workers take it over within a second or so. Verdicts that allowed before stand until the `until` they name."
 ON = (
-    "Workers take it over within a second or so. Cadences resume within minutes; deferred requests must be asked again."
+    "Workers take it over within a second or so. Cadences that waited are told within minutes when to go on; deferred"
+    " requests must be asked again."
 )
 
 

@@ -42,8 +42,8 @@ bad.yaml has 16 faults; nothing was written:
   line 4, ana.country: expected a text, got false. YAML takes an unquoted NO, yes, on or off for true or false: write \
 it in quotes, for example "NO".
   line 5, ana.time_zone: expected an IANA time zone such as Europe/Lisbon, got 'Lisbon'. Correct it.
-  line 7, ana.away[0]: expected a last day `to` that is not before the first day `from`, got from 2026-08-10, to 2026-08-01. \
-Correct it.
+  line 7, ana.away[0]: expected a last day `to` that is not before the first day `from`, got from \
+2026-08-10, to 2026-08-01. Correct it.
   line 8, ana.away[1].from: expected a day such as 2026-08-03, got 20260801. Correct it.
   line 8, ana.away[1].to: expected a day such as 2026-08-03, got 'tomorrow'. Correct it.
   line 8, ana.away[1].until: expected one of from, to, got the name 'until'. Correct or remove it.
