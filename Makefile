@@ -56,14 +56,16 @@ schemas: setup ## parse, examples, frozen versions, compatibility
 wheel: setup dist/.made ## dist/leadlane-*.whl, its hot modules compiled if there is a C compiler
 
 dist/.made: .venv/.ready $(SOURCES)
-	@mkdir -p dist && rm -f dist/leadlane-*.whl
-	@HATCH_BUILD_HOOKS_ENABLE=true $(BIN)/python -m hatchling build -t wheel -d dist
+	@mkdir -p .leadlane dist
+	@new=$$(mktemp -d .leadlane/wheel.XXXXXX); trap "rm -rf $$new" EXIT; \
+	  HATCH_BUILD_HOOKS_ENABLE=true $(BIN)/python -m hatchling build -t wheel -d $$new; \
+	  rm -f dist/leadlane-*.whl; mv $$new/*.whl dist
 	@compgen -G 'dist/*-none-any.whl' >/dev/null || touch $@  # a pure one is tried again: a compiler may have come
 
 .leadlane/compiled/.made: dist/.made
-	@rm -rf .leadlane/compiled
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --target .leadlane/compiled dist/leadlane-*.whl
-	@touch $@
+	@new=$$(mktemp -d .leadlane/compiled.XXXXXX); trap "rm -rf $$new" EXIT; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --target $$new dist/leadlane-*.whl; \
+	  touch $$new/.made; rm -rf .leadlane/compiled; mv $$new .leadlane/compiled
 
 test-compiled: setup .leadlane/compiled/.made ## unit and property tests on the compiled build, and whether it decides the same bytes
 	@$(COMPILED) LEADLANE_TEST_COMPILED=1 $(BIN)/python -m pytest --import-mode=append tests/unit tests/property tests/compiled $(ARGS)

@@ -8,6 +8,7 @@ in .leadlane/mypyc; without a C compiler the wheel is pure Python, and the build
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import os
 import shlex
@@ -35,7 +36,7 @@ class MypycHook(BuildHookInterface):  # type: ignore[type-arg]
             self.app.display_warning(f"This wheel is PURE PYTHON, nothing is compiled: {missing}.")
             return
         folder = Path(self.root, ".leadlane", "mypyc")
-        with contextlib.chdir(self.root):
+        with contextlib.chdir(self.root), alone_in(folder):
             built = compiled(self.config["modules"], folder)
         build_data["pure_python"], build_data["infer_tag"] = False, True
         build_data["force_include"].update({str(path): str(path.relative_to(folder / "lib")) for path in built})
@@ -70,6 +71,15 @@ def compiled(modules: list[str], folder: Path) -> list[Path]:
     command.ensure_finalized()
     command.run()
     return [Path(path).resolve() for path in command.get_outputs()]
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other build works in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
