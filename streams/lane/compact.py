@@ -4,9 +4,8 @@ Law of this module: what is read is what was written, byte for byte. The due hea
 as it is, so that timers are found without decompressing a lead. Nothing here leaves the process.
 
 A packed lead has about 600 bytes, most of them the same as in other leads: words, sources, models, shapes. A dictionary
-trained on the lane's own leads takes that out; without one, states this short do not compress. Measured on 2,900 leads
-after a profile and three signals (x86-64): 625 bytes become 268, 2.3 us to compress, 1.0 us to
-decompress. A dictionary costs DICTIONARY_BYTES, its tables about 130 KB, and training takes 4 ms.
+trained on the lane's own leads takes that out; without one, states this short do not compress. Measured on 2,600 leads
+after a profile and three signals with UUIDs (x86-64): 644 bytes become 261, in 2.0 us; back in 1.0 us.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ import zstandard
 from streams.lane.processor import DUE_BYTES, NEVER
 
 # So many leads of a lane stand as they came: a small installation never compresses, and leads in the middle of their
-# story are not compressed and decompressed with every event. Twelve lanes of them take 30 MB.
-RECENT_LEADS = 4096
+# story are not compressed and decompressed with every event. Twelve lanes of them take 15 MB.
+RECENT_LEADS = 2048
 PIECE = 1024  # leads compressed in one go: 4 ms, and the lanes' heartbeats wait
-SAMPLES = 500
-DICTIONARY_BYTES = 32_768  # with LEVEL 3: 244 bytes for each lead, half as many 250, twice as many 241
-LEVEL = 3  # level 1: 258 bytes, and 0.4 us less; level 5: no smaller, and twice as slow
-SEGMENT_BYTES = 800  # about a lead: segments of 64 give 250 bytes where these give 233, and a search for the best 231
+SAMPLES = 500  # and as many to see whether it pays: 6 ms together
+DICTIONARY_BYTES = 16_384  # twice as much: 258 bytes
+LEVEL = 1  # level 3: 250 bytes in 2.5 us, and 770 KB of tables for each lane where this takes 380
+SEGMENT_BYTES = 800  # about a lead; with 64 the leads come out 7 % larger, with a search for the best 1 % smaller
 LEAST_BYTES = 64  # states whose mean is shorter than this are not worth a frame; shorter ones teach nothing
 LEAST_SAMPLES = 16  # on samples with 8 or 9 bytes altogether zstd's trainer ends the process: SIGFPE, SIGSEGV
 WORTH = 0.75  # a dictionary must bring leads it was not trained on down to this share, or none is used
@@ -48,7 +47,7 @@ class Codec:
         )
         trained.precompute_compress(compression_params=how)
         self._compress = zstandard.ZstdCompressor(dict_data=trained, compression_params=how).compress
-        # A dictionary of its own: what compressing needs, 600 KB, goes when the codec only reads.
+        # A dictionary of its own: what compressing needs goes when the codec only reads.
         reading = zstandard.ZstdCompressionDict(trained.as_bytes())
         self.decompress = zstandard.ZstdDecompressor(dict_data=reading).decompress
         self._mark = bytes([number])
