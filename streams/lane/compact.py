@@ -18,8 +18,8 @@ import zstandard
 from streams.lane.processor import DUE_BYTES, NEVER
 
 # So many leads of a lane stand as they came: a small installation never compresses, and leads in the middle of their
-# story are not compressed and decompressed with every event. Twelve lanes of them take 15 MB.
-RECENT_LEADS = 2048
+# story are not compressed and decompressed with every event. Twelve lanes of them take 25 MB.
+RECENT_LEADS = 3072
 PIECE = 1024  # leads compressed in one go: 4 ms, and the lanes' heartbeats wait
 SAMPLES = 500  # and as many to see whether it pays: 6 ms together
 DICTIONARY_BYTES = 16_384  # twice as much: 258 bytes
