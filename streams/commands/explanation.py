@@ -17,7 +17,6 @@ from rich.text import Text
 
 from streams.core.effects import Contribution, HoldView, Reason, RecordDecision
 from streams.core.events import Event
-from streams.core.fact_table import DEFAULTS
 
 BAR_CELLS = 24  # of the longest bar
 LONGEST_TEXT = 300  # characters of one value of the event
@@ -152,13 +151,9 @@ def _effects(effects: Sequence[str]) -> RenderableType:
 
 
 def _facts(decision: RecordDecision) -> RenderableType:
-    """Facts that say something, then the names of those that stood at their defaults."""
-    facts = sorted(decision.facts.items())
-    telling = [(name, _shown(value)) for name, value in facts if value != DEFAULTS.get(name)]
-    others = [name for name, value in facts if value == DEFAULTS.get(name)]
-    if not others:
-        return _pairs(telling)
-    return Group(_pairs(telling), Text(f"Nothing to say on: {', '.join(others)}.", style="dim"))
+    """What the policy read; the record leaves out what stood at its default."""
+    told = _pairs((name, _shown(value)) for name, value in sorted(decision.facts.items()))
+    return Group(told, Text("All other facts had nothing to say: see docs/reference/policy-facts.md.", style="dim"))
 
 
 def _versions(decision: RecordDecision) -> RenderableType:

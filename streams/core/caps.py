@@ -102,9 +102,7 @@ def _touches_at(state: LeadState, now: int) -> list[Touch]:
     return sorted([*state.touches, *promised], key=_order) if promised else state.touches
 
 
-def _blocks(
-    touches: Sequence[Touch], request: OutreachRequest, at: int, zone: str, context: Context
-) -> list[Deferral]:
+def _blocks(touches: Sequence[Touch], request: OutreachRequest, at: int, zone: str, context: Context) -> list[Deferral]:
     """Each rule that keeps the request from going out at `at`, and when that rule alone would let it."""
     row = context.policy.caps
     found = [block for cap in row.caps if (block := _over(cap, touches, request, at))]

@@ -20,6 +20,7 @@ from streams.core.context import Context
 from streams.core.effects import Effect, RecordDecision
 from streams.core.events import ActivitySignal, CaseReview, Event, OutreachRequest, ReplySignal, Tick
 from streams.core.evidence import evidence_from, reason_from, summary_of
+from streams.core.fact_table import DEFAULTS
 from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
 from streams.core.gate import answer_request
@@ -194,7 +195,8 @@ def _record(
         policy_version=policy.version,
         policy_hash=policy.sha256,
         model_version=context.model_version,
-        facts={name: look.facts[name] for name in policy.reads},
+        # A fact at its default says nothing, and there are fifty: they would be two thirds of the record.
+        facts={name: value for name in policy.reads if (value := look.facts[name]) != DEFAULTS[name]},
         conditions=tuple(reason_from(row, look.facts, moment.now) for row in look.held),
         score=look.score.score,
         confidence=look.score.confidence,

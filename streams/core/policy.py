@@ -8,7 +8,7 @@ Next: streams/core/gate.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -166,15 +166,21 @@ BACKGROUND_FACTS = frozenset({"event", "days_since_reaction"})  # what a mere se
 FREE_MAIL, COMPETITOR, STUDENT = 1, 2, 4  # bits of CompiledPolicy.domains
 
 
+def zen_answers(expression: str) -> Callable[[Sequence[Any]], list[bool]]:
+    """The joined expression run by zen, which converts what it is given each time: a list costs a third of a dict."""
+    evaluate = zen.compile_expression(expression).evaluate
+    return lambda facts: evaluate({"f": facts})
+
+
 class CompiledPolicy:
     """A policy version, ready to evaluate. Immutable.
 
     `expression` is one zen array: an element per tier, then one per condition, over `f[i]`, the i-th fact of `reads`.
-    zen converts what it is given on each call; a list costs it a third of a dict.
+    `answers` is a quicker form of it that is known to say the same (streams/policy/quick.py); without one, zen runs.
     """
 
     __slots__ = (
-        "_expression", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression",
+        "_answers", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression",
         "gate", "holds", "queues", "reads", "reads_background", "renewal_days", "sampling", "score", "settling_ms",
         "sha256", "slas", "tiers", "values", "version",
     )  # fmt: skip
@@ -198,6 +204,7 @@ class CompiledPolicy:
         domains: Mapping[str, int],
         expression: str,
         reads: tuple[str, ...],
+        answers: Callable[[Sequence[Any]], list[bool]] | None = None,
     ) -> None:
         self.version, self.sha256 = version, sha256
         self.tiers, self.conditions = tiers, conditions
@@ -214,11 +221,11 @@ class CompiledPolicy:
         self.reads_background = not BACKGROUND_FACTS.isdisjoint(reads)
         self._tier_count = len(tiers)
         self._pick = itemgetter(*reads, reads[0])  # one more than is read: with a single name it would give no tuple
-        self._expression = zen.compile_expression(expression)
+        self._answers = answers or zen_answers(expression)
 
     def evaluate(self, facts: Mapping[str, Any]) -> tuple[TierRow, tuple[ConditionRow, ...]]:
         """The first tier that matches and the conditions that hold, in the policy's order."""
-        answers = self._expression.evaluate({"f": self._pick(facts)})
+        answers = self._answers(self._pick(facts))
         tier, held = self.tiers[answers.index(True)], answers[self._tier_count :]
         if True not in held:
             return tier, ()

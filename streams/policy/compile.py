@@ -20,6 +20,7 @@ from streams.policy.document import UNIT_MS, Document, Sla
 from streams.policy.expressions import any_tier, expand, indexed, literal, names_in, tier_macros
 from streams.policy.faults import BadPolicy, Fault
 from streams.policy.places import Loader, Places
+from streams.policy.quick import quick_answers
 from streams.policy.references import reference_faults
 from streams.policy.schema import schema_faults
 from streams.policy.soundness import detail_faults, expression_faults, row_expression
@@ -66,6 +67,7 @@ def compile_document(document: Document, places: Places, text: str, source: str)
     expressions = [row_expression(when, macros) for when in whens]
     reads = tuple(dict.fromkeys(name for expression in expressions for name in names_in(expression))) or ("score",)
     index = {name: at for at, name in enumerate(reads)}
+    joined = "[" + ", ".join(indexed(expression, index) for expression in expressions) + "]"
     return CompiledPolicy(
         version=document.version,
         sha256=sha256(canonical(text).encode()).hexdigest(),
@@ -84,7 +86,8 @@ def compile_document(document: Document, places: Places, text: str, source: str)
         gate=_gate(document),
         values={**document.values.model_dump(), **_lists(document), "currency": document.currency},
         domains=_domains(document),
-        expression="[" + ", ".join(indexed(expression, index) for expression in expressions) + "]",
+        expression=joined,
+        answers=quick_answers(joined, expressions, reads),
         reads=reads,
     )
 

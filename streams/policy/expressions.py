@@ -68,6 +68,11 @@ def indexed(expression: str, index: Mapping[str, int]) -> str:
     return _map_names(expression, lambda name: f"f[{index[name]}]")
 
 
+def reworded(expression: str, words: Mapping[str, str]) -> str:
+    """The expression with these words replaced, outside of texts."""
+    return "".join(words.get(token[0], token[0]) for token in _TOKEN.finditer(expression))
+
+
 def tier_macros(tiers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """is_<id> for (id, when) of each tier: it matches and none above. And is_promoted: higher than at the last look."""
     rows = list(tiers)

@@ -11,7 +11,6 @@ from streams.commands.explain import DecisionId, NoSuchDecision, parsed
 from streams.commands.explanation import one_line, render
 from streams.core.effects import RecordDecision
 from streams.core.events import Event
-from streams.core.fact_table import DEFAULTS
 from tests.factories import DAY, T0, a_contribution, a_decision_record, a_hold_view, a_reason, a_reply, a_score, an_ooto
 
 
@@ -34,7 +33,7 @@ def test_an_explanation_of_a_decision_reads_like_this() -> None:
         holds_before=(a_hold_view(hold_id="old", kind="ooo", until=T0 + DAY, origin="ooto-0"),),
         holds_after=(a_hold_view(hold_id="new", kind="human_reply", until=None, origin="reply-1"),),
         tier_before="T3_NURTURE",
-        facts={"vip": True, "score": 60.0, "stage": DEFAULTS["stage"], "evidence": DEFAULTS["evidence"]},
+        facts={"vip": True, "score": 60.0},
         human=True,
     )
     text = text_of(decision, a_score(model_id="m-7"))
@@ -66,7 +65,11 @@ def test_an_explanation_of_a_decision_reads_like_this() -> None:
         "human  yes",
     ]
     assert section(text, "What was done") == ["- route to sales: ana"]
-    assert section(text, "What was known") == ["score  60", "vip    yes", "Nothing to say on: evidence, stage."]
+    assert section(text, "What was known") == [
+        "score  60",
+        "vip    yes",
+        "All other facts had nothing to say: see docs/reference/policy-facts.md.",
+    ]
     assert section(text, "Versions") == [
         "policy  2026-06-08.1 (000000000000)",
         "model   rules",

@@ -111,7 +111,7 @@ def test_a_state_that_cannot_be_read_is_left_alone() -> None:
 
 
 def test_an_output_that_the_broker_would_refuse_makes_a_dead_letter_not_a_loop() -> None:
-    lane = a_lane(max_record_bytes=1_500)
+    lane = a_lane(max_record_bytes=1_200)
     lane.run([record_of(a_profile())])
     (letter,) = letters(lane)
     assert letter.error_class == "ValueError"
