@@ -20,6 +20,9 @@ REQUEST_MS = 10_000
 # A transaction's first produce may be told to come again while the broker verifies it; the client's default of 100 ms
 # would then set latency and throughput.
 PRODUCER_BACKOFF_MS = 5
+# A look-up of offsets finds the leaders of partitions that its client has not heard of; the default of 100 ms, a few
+# times over, was half of what a worker that comes back after a kill needs until its first commit.
+LOOKUP_BACKOFF_MS = 10
 FETCH_WAIT_MS = 5_000  # a fetch is answered as soon as there is a record; an idle lane asks this often
 PARTITION_FETCH_BYTES = 1 << 20
 
@@ -34,7 +37,7 @@ class Clients:
 
     async def start(self) -> None:
         """Connect once; BrokerUnreachable if nobody answers."""
-        self._lookup = self.consumer()
+        self._lookup = self.consumer(retry_backoff_ms=LOOKUP_BACKOFF_MS)
         try:
             await asyncio.wait_for(self._lookup.start(), CALL_SECONDS)
         except (KafkaConnectionError, TimeoutError) as error:

@@ -160,12 +160,13 @@ class Lane:
     async def _open(self) -> None:
         began = time.monotonic()
         clients = self._host.clients
-        self._producer = clients.producer(self.number)
-        await asyncio.wait_for(self._producer.start(), CALL_SECONDS)  # fences the old owner and ends its transaction
-        beginnings = await clients.beginnings(self._inputs)
-        target = (await clients.ends([self._changelog]))[self._changelog]
-        self._reader = clients.reader()
-        await asyncio.wait_for(self._reader.consumer.start(), CALL_SECONDS)
+        self._producer, self._reader = clients.producer(self.number), clients.reader()
+        beginnings, *_ = await asyncio.gather(
+            clients.beginnings(self._inputs),
+            asyncio.wait_for(self._reader.consumer.start(), CALL_SECONDS),
+            asyncio.wait_for(self._producer.start(), CALL_SECONDS),  # fences the old owner and ends its transaction
+        )
+        target = (await clients.ends([self._changelog]))[self._changelog]  # only now: the old owner writes no more
         kind = "cold" if self.end < 0 else "warm" if self.end == target else "delta"
         if kind != "warm":
             await self._catch_up(self._reader, target)

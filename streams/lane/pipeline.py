@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from threading import Thread
 from typing import cast
 
 from aiokafka.partitioner import murmur2
@@ -20,6 +21,7 @@ from streams.core.context import Context
 from streams.core.decide import Decision, Kind, decide, tick
 from streams.core.effects import Effect, UpdateCase
 from streams.core.moment import Moment
+from streams.core.reading import warm_up
 from streams.core.state import LeadState, pack, unpack
 from streams.kafka.codec import wire_for
 from streams.lane.context import ContextBuilder
@@ -188,6 +190,7 @@ def _count_name(topic: str, kind: str) -> str:
 def job(settings: LaneSettings) -> Job:
     """The decision pipeline as the job of a worker; schema ids as the environment says."""
     wire = wire_for(load_settings(brokers=settings.brokers, lanes=settings.lanes))
+    Thread(target=warm_up, name="warm-up", daemon=True).start()  # while the worker waits for Kafka to answer
     return Job(
         processor=DecisionPipeline(wire, settings.lanes, settings.max_record_bytes),
         build=ContextBuilder(wire).build,

@@ -7,6 +7,7 @@ Next: streams/core/reading/the tables rows_*.py
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from functools import cached_property
 
 import msgspec
 
@@ -66,21 +67,33 @@ _NOT_A_NEGATION = tuple(
 )
 
 
+_Index = dict[str, list[tuple[Phrase, _Rule]]]
+
+
 class CueTable:
-    """Many rows, indexed by the words that their phrases need: a text tries few of them."""
+    """Many rows, indexed by the words that their phrases need: a text tries few of them.
+
+    The index is built for the first text (streams/core/reading/warm.py): it takes a fifth of a second, which a worker
+    that comes back after a kill does not have.
+    """
 
     def __init__(self, cues: Iterable[Cue]) -> None:
         self.cues = tuple(cues)
-        self._by_word: dict[str, list[tuple[Phrase, _Rule]]] = {}
-        self._by_stem: dict[str, list[tuple[Phrase, _Rule]]] = {}
+
+    @cached_property
+    def _index(self) -> tuple[_Index, _Index]:
+        """Phrases by the words, and by the stems, that they need."""
+        by_word: _Index = {}
+        by_stem: _Index = {}
         for cue in self.cues:
             rule = _Rule(cue, tuple(map(phrase, cue.unless)))
             for compiled in map(phrase, cue.phrases):
                 pair = (compiled, rule)
                 for word in compiled.words:
-                    self._by_word.setdefault(word, []).append(pair)
+                    by_word.setdefault(word, []).append(pair)
                 for stem in compiled.stems:
-                    self._by_stem.setdefault(stem, []).append(pair)
+                    by_stem.setdefault(stem, []).append(pair)
+        return by_word, by_stem
 
     def find(self, words: Words, languages: Container[str]) -> tuple[Found, ...]:
         """Every row of these languages that holds, the surest first, each once with its first good sentence."""
@@ -98,12 +111,10 @@ class CueTable:
     def _candidates(self, words: Words) -> Iterable[tuple[Phrase, _Rule]]:
         """The phrases that one of the text's words calls up, each once."""
         called: dict[int, tuple[Phrase, _Rule]] = {}
-        for key in words.words & self._by_word.keys():
-            for pair in self._by_word[key]:
-                called[id(pair)] = pair
-        for key in words.stems & self._by_stem.keys():
-            for pair in self._by_stem[key]:
-                called[id(pair)] = pair
+        for needed, index in zip((words.words, words.stems), self._index, strict=True):
+            for key in needed & index.keys():
+                for pair in index[key]:
+                    called[id(pair)] = pair
         return called.values()
 
 
