@@ -61,7 +61,7 @@ class Approval(ControlRecord, frozen=True, kw_only=True, gc=False):
     approval_id: Id
     status: Literal["approved", "denied", "revoked"]
     content_hash: Id
-    segment_hash: str | None = None
+    segment_hash: str | None = None  # None: only requests without a segment
     conditions: tuple[str, ...] = ()  # N11, N13, N14 ...; empty: none
     audience_size: Annotated[int, Meta(ge=0)] = 1  # as approved: more than the policy's growth share voids it
     channel: str | None = None  # None: every channel
