@@ -20,8 +20,8 @@ from streams.commands.signing import (
     utc,
     warn,
 )
+from streams.core.cadence import AUTOMATION
 from streams.core.context import Switch
-from streams.core.gate import AUTOMATION
 from streams.errors import LeadlaneError
 from streams.kafka.control import ControlWriter, Stamp, read_control
 from streams.settings import load_settings

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.core.approvals import find_approval, growth_of
+from streams.core.cadence import AUTOMATION, is_switched_off
 from streams.core.calendars import country_of
 from streams.core.caps import defer_until, promise_touch
 from streams.core.casefile import CaseApproval
@@ -28,7 +29,6 @@ from streams.core.policy import CompiledPolicy, ConditionRow
 from streams.core.state import LeadState
 
 DAY_MS = 86_400_000
-AUTOMATION = "automation"  # the kill switch
 STALE = "STALE_CONTENT"  # condition and code of content that has aged
 NEW_CONTENT = "NEW_CONTENT"
 
@@ -136,7 +136,7 @@ def _is_for(approval: CaseApproval, ask: Ask) -> bool:
 
 
 def _switch(ask: Ask) -> Ruling | None:
-    if ask.context.switches.get(AUTOMATION, True):
+    if not is_switched_off(ask.context):
         return None
     until = ask.now + ask.context.policy.gate.allow_ms
     return Ruling("defer", f"switch:{AUTOMATION}", "a person has switched automation off", until)

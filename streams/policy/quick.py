@@ -4,6 +4,9 @@ Law of this module: zen is the language; it reads, checks and judges every expre
 runs it only if each part is of the few forms below, and if both gave the same answers over samples on every side of
 each number and text that the expressions compare with. Otherwise the policy runs on zen, slower and no different. No
 name, attribute or call of Python can be reached: a policy comes from a topic, and is no program.
+
+One difference is known: zen counts in decimals, so a number that differs from another by less than about 1e-28 equals
+it for zen, and not for Python. No fact is measured that finely.
 """
 
 from __future__ import annotations
