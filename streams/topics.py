@@ -29,6 +29,7 @@ class Role(Enum):
     CONTROL = "control"  # one partition, compacted, read whole by every worker
     OUTPUT = "output"  # written inside the lane's transaction
     STATE = "state"  # the lane's own changelog
+    AUDIT = "audit"  # one partition, written and read outside the lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,9 @@ POLICIES = _control("control.policies", "Policy", "policy version, or the pointe
 ROSTER = _control("control.roster", "RosterEntry", "rep_id", "reps, their queues, weights and absences")
 APPROVALS = _control("control.approvals", "Approval", "approval_id", "audited approvals of content and segment")
 SWITCHES = _control("control.switches", "Switch", "switch name", "kill switches")
+MODELS = _control("control.models", "ModelVersion", "model version, or `active`: who has which role", "model versions and roles")
+ALARMS = _control("control.alarms", "Alarm", "alarm name", "what governance found wrong: drift, fairness, a bad model")
+GUARDS = _control("control.guards", "Guard", "queue", "how full each queue of people is, and what that raises")
 
 ROUTED = Topic("leads.routed", Role.OUTPUT, "RoutedLead", "lead_id", "tier, queue and owner, when they change")
 LEAD_SCORES = Topic("leads.scores", Role.OUTPUT, "LeadScore", "lead_id", "own score, when it moved")
@@ -103,15 +107,33 @@ DEAD_LETTERS = Topic(
     "dead.letters", Role.OUTPUT, "DeadLetter", "key of the original", "what could not be processed, as it came",
     max_message_bytes=MAX_DEAD_LETTER_BYTES,
 )  # fmt: skip
+EXAMPLES = Topic(
+    "training.examples", Role.OUTPUT, "TrainingExample", "lead_id", "what was known at a decision, and what came of it",
+    retention_ms=730 * DAY_MS, single=True,
+)  # fmt: skip
+STATS = Topic(
+    "governance.stats", Role.OUTPUT, "WindowStats", "lane, window and group", "what the lanes did, by minute and group",
+    retention_ms=400 * DAY_MS,
+)  # fmt: skip
 JOURNAL = Topic(
     "lane.journal", Role.OUTPUT, "JournalEntry", "lane", "one entry per transaction: what was read, in order, and when"
 )
+HISTORY = Topic(
+    "control.history", Role.AUDIT, "ControlChange", "control topic", "every control record that was ever written",
+    retention_ms=-1, single=True,
+)  # fmt: skip
+LAB_STATE = Topic(
+    "lab.state", Role.AUDIT, None, "model line", "the lab's checkpoints: what it has learned, and up to where",
+    compacted=True, single=True,
+)  # fmt: skip
 STATE = Topic("lane.state", Role.STATE, None, "lead_id", "packed lead state: the lanes' changelog", compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
     PROFILES, SCORES, INTENT, SENTIMENT, OOTO, REPLIES, ACTIVITY, ACCOUNT_CONTEXT, REQUESTS, REVIEWS, LABELS,
-    POLICIES, ROSTER, APPROVALS, SWITCHES,
-    ROUTED, LEAD_SCORES, CADENCES, CASE_EVENTS, CASES_OPEN, VERDICTS, DECISIONS, DEAD_LETTERS, JOURNAL, STATE,
+    POLICIES, ROSTER, APPROVALS, SWITCHES, MODELS, ALARMS, GUARDS,
+    ROUTED, LEAD_SCORES, CADENCES, CASE_EVENTS, CASES_OPEN, VERDICTS, DECISIONS, EXAMPLES, STATS, DEAD_LETTERS,
+    JOURNAL, STATE,
+    HISTORY, LAB_STATE,
 )  # fmt: skip
 TOPIC: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 INPUTS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.role is Role.INPUT)

@@ -14,6 +14,8 @@ from msgspec import Meta
 
 from streams.core.events import Days, Id, Millis
 
+from streams.core.roles import RULES_ALONE, Models
+
 if TYPE_CHECKING:
     from streams.core.calendars import Calendars
     from streams.core.policy import CompiledPolicy
@@ -77,6 +79,49 @@ class Switch(ControlRecord, frozen=True, kw_only=True, gc=False):
     on: bool
 
 
+class ModelVersion(ControlRecord, frozen=True, kw_only=True, gc=False):
+    """A model version (key = its version), or who has which role (key "active": document empty, the rest filled).
+
+    A role names a version. One that follows moves to each new version of its line by itself, which is how a label gets
+    into decisions; promoting and rolling back is for people, and for the lab where a rollback condition is met.
+    """
+
+    version: Id
+    sha256: str = ""
+    document: str = ""  # JSON, see streams/core/model.py
+    line: str = ""  # the learner that it is a snapshot of
+    second_actor: str | None = None  # who approved it too
+    champion: str = "rules"  # scores and decides
+    challenger: str | None = None  # scores and decides for a share of the leads, by hash
+    challenger_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    shadow: str | None = None  # scores only
+    follows: tuple[Literal["champion", "challenger", "shadow"], ...] = ()  # roles that follow their line
+    former: tuple[str, ...] = ()  # champions before, newest first: where a rollback goes
+    frozen: bool = False  # nothing is learned or moved by itself until a person has acknowledged
+    since: Mapping[str, Millis] = {}  # when each role's line got its role
+
+
+class Alarm(ControlRecord, frozen=True, kw_only=True, gc=False):
+    """What governance found. While a `distrust` alarm is on, N20 sends leads that matter to a person."""
+
+    name: Id  # drift:score, fairness:age_band=under 25:selection ...
+    on: bool
+    value: float = 0.0
+    threshold: float = 0.0
+    detail: str = ""  # in words, with the numbers
+    distrust: bool = False
+    acknowledged_by: str | None = None
+
+
+class Guard(ControlRecord, frozen=True, kw_only=True, gc=False):
+    """How full a queue is. `points` is what the policy's guarded thresholds are raised by for it, 0 when it has room."""
+
+    queue: Id
+    open_cases: Annotated[int, Meta(ge=0)] = 0
+    capacity: Annotated[int, Meta(ge=0)] = 0  # open_per_rep times the reps who are there
+    points: Annotated[float, Meta(ge=0, le=100)] = 0.0
+
+
 class Context(msgspec.Struct, frozen=True, gc=False):
     """Everything a decision reads besides the lead's state and the event."""
 
@@ -85,7 +130,9 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     roster: tuple[RosterEntry, ...] = ()
     approvals: Mapping[tuple[str, str], tuple[Approval, ...]] = {}  # by (content_hash, segment_hash or "")
     switches: Mapping[str, bool] = {}
-    model_version: str = "rules"
+    models: Models = RULES_ALONE
+    alarms: tuple[Alarm, ...] = ()  # those that are on and shake trust in the score
+    guards: Mapping[str, float] = {}  # queue -> points by which its guarded thresholds are raised
     offsets: Mapping[str, int] = {}  # control topic -> next offset, for the journal
     reps: Mapping[str, RosterEntry] = {}  # the roster by rep_id; filled in from `roster`
 
@@ -94,9 +141,25 @@ class Context(msgspec.Struct, frozen=True, gc=False):
             msgspec.structs.force_setattr(self, "reps", {rep.rep_id: rep for rep in self.roster})
 
 
+class ControlChange(ControlRecord, frozen=True, kw_only=True, gc=False):
+    """One record that was written to a control topic, kept when the topic itself has been compacted."""
+
+    topic: str
+    key: str
+    offset: int  # of the record on its own topic
+    second_actor: str | None = None
+    value: bytes | None = None  # as written; None: deleted, or left out because the topic keeps it (`sha256`)
+    sha256: str = ""  # of the value
+    summary: str = ""  # for people: what changed
+
+
 RECORD: dict[str, type[ControlRecord]] = {
     "Policy": Policy,
     "RosterEntry": RosterEntry,
     "Approval": Approval,
     "Switch": Switch,
+    "ModelVersion": ModelVersion,
+    "Alarm": Alarm,
+    "Guard": Guard,
+    "ControlChange": ControlChange,
 }

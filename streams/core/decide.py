@@ -194,7 +194,7 @@ def _record(
         now=moment.now,
         policy_version=policy.version,
         policy_hash=policy.sha256,
-        model_version=context.model_version,
+        model_version=context.models.version,
         # A fact at its default says nothing, and there are fifty: they would be two thirds of the record.
         facts={name: value for name in policy.reads if (value := look.facts[name]) != DEFAULTS[name]},
         conditions=tuple(reason_from(row, look.facts, moment.now) for row in look.held),
@@ -211,6 +211,8 @@ def _record(
         effects=tuple(summary_of(effect) for effect in effects),
         propensity=routing.propensity,
         explore=routing.explore,
+        predictions={},
+        guards={},
     )
 
 

@@ -88,6 +88,7 @@ class PublishScore(Effect, frozen=True, kw_only=True, gc=False):
     contributions: tuple[Contribution, ...]
     policy_version: str
     model_version: str
+    probability: float | None  # None: the rules scored
     scored_at: int
 
 
@@ -149,6 +150,36 @@ class AnswerRequest(Effect, frozen=True, kw_only=True, gc=False):
     decided_at: int
 
 
+class EmitExample(Effect, frozen=True, kw_only=True, gc=False):
+    """What was known at a decision, and what came of it: `decision_id` is the decision that is judged."""
+
+    example_id: str  # event_id of the label, or of the decision whose horizon passed without one
+    supersedes: str | None  # the example that this one corrects ...
+    previous: bool | None  # ... and what that one said
+    label: bool
+    outcome: str  # accepted, rejected ...; "none": nothing within the horizon
+    provisional: bool  # nothing came within the horizon: a later win corrects it
+    reason_code: str | None
+    actor: str | None
+    decided_at: int
+    labelled_at: int
+    emitted_at: int
+    features: dict[str, float | str]  # as they stood at the decision
+    groups: dict[str, str]  # declared groups of the lead, for fairness
+    tier: str
+    queue: str
+    human: bool
+    selected: bool  # the tier is worked by a person or accepted by automation
+    score: float  # that decided, 0..100
+    rule_score: float
+    model_version: str  # that decided
+    predictions: dict[str, float]  # probability by model version, of every role at the decision
+    propensity: float
+    explore: bool
+    audit: bool  # drawn for the blind audit sample
+    human_at: int | None  # first human touch after the decision, as known by now
+
+
 class RecordDecision(Effect, frozen=True, kw_only=True, gc=False):
     """The audit record: enough to explain and to re-decide."""
 
@@ -176,6 +207,8 @@ class RecordDecision(Effect, frozen=True, kw_only=True, gc=False):
     effects: tuple[str, ...]  # "pause until 2026-12-01T08:00Z: ooo", for people
     propensity: float
     explore: bool
+    predictions: dict[str, float] = {}  # probability by model version, of every role that scored
+    guards: dict[str, float] = {}  # points by which full queues raised thresholds
 
 
 # record name of the schema -> effect; topics.py says which topic carries which record
@@ -186,4 +219,5 @@ RECORD: dict[str, type[Effect]] = {
     "Case": UpdateCase,
     "OutreachVerdict": AnswerRequest,
     "Decision": RecordDecision,
+    "TrainingExample": EmitExample,
 }

@@ -166,8 +166,11 @@ class CaseReview(Event, frozen=True, kw_only=True, gc=False):
     dwell_ms: Count | None = None
 
 
+Outcome = Literal["accepted", "rejected", "meeting_held", "opportunity", "won", "lost"]
+
+
 class OutcomeLabel(Event, frozen=True, kw_only=True, gc=False):
-    outcome: Literal["accepted", "rejected", "meeting_held", "opportunity", "won", "lost"]
+    outcome: Outcome
     reason_code: ReasonCode | None = None
     actor: Annotated[str, Meta(max_length=200)] | None = None
     decision_id: Annotated[str, Meta(max_length=300)] | None = None

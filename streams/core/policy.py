@@ -162,6 +162,24 @@ class GateRow(msgspec.Struct, frozen=True):
     lawful: Mapping[str, Mapping[str, tuple[str, ...]]]  # region or country -> channel -> lawful bases
 
 
+class LearningRow(msgspec.Struct, frozen=True):
+    """What is learned from, and what a model must show before it decides; docs/reference/models.md."""
+
+    positive: tuple[str, ...] = ("accepted", "meeting_held", "opportunity", "won")  # outcomes of a good lead
+    negative: tuple[str, ...] = ("rejected", "lost")
+    horizon_ms: int = 7_776_000_000  # a decision without any outcome is a provisional "no" after this; 0: never
+    exclude: tuple[str, ...] = ()  # features that no model may look at
+    least_labels: int = 1000  # below either, the rules decide: in all, and in each segment ...
+    least_positives: int = 120
+    segment_by: str = ""  # ... of this feature; empty: there are no segments
+    shadow_ms: int = 1_209_600_000  # a line is a shadow for so long before it may challenge
+    matured_labels: int = 500  # labels of decisions that it scored, before it may challenge or be promoted
+    challenger_share: float = 0.10
+    max_ece: float = 0.05
+    least_impact_ratio: float = 0.8
+    approvers: int = 2
+
+
 BACKGROUND_FACTS = frozenset({"event", "days_since_reaction"})  # what a mere send, open or click changes
 FREE_MAIL, COMPETITOR, STUDENT = 1, 2, 4  # bits of CompiledPolicy.domains
 
@@ -181,8 +199,8 @@ class CompiledPolicy:
 
     __slots__ = (
         "_answers", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression",
-        "gate", "holds", "queues", "reads", "reads_background", "renewal_days", "sampling", "score", "settling_ms",
-        "sha256", "slas", "tiers", "values", "version",
+        "gate", "holds", "learning", "queues", "reads", "reads_background", "renewal_days", "sampling", "score",
+        "settling_ms", "sha256", "slas", "tiers", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -200,6 +218,7 @@ class CompiledPolicy:
         queues: Mapping[str, QueueRow],
         sampling: SamplingRow,
         gate: GateRow,
+        learning: LearningRow,
         values: Mapping[str, Any],
         domains: Mapping[str, int],
         expression: str,
@@ -211,6 +230,7 @@ class CompiledPolicy:
         self.score, self.holds, self.caps = score, holds, caps
         self.slas, self.calendar, self.queues = slas, calendar, queues
         self.sampling, self.gate = sampling, gate
+        self.learning = learning
         self.values = values  # named values that facts and rules read, e.g. role_mailboxes
         self.domains = domains  # mail domain or its ending -> bits of FREE_MAIL, COMPETITOR, STUDENT
         self.reads = reads  # names of the facts that the expression reads

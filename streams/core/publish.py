@@ -37,7 +37,8 @@ def publish_score(state: LeadState, look: Assessment, moment: Moment, context: C
             confidence=score.confidence,
             contributions=score.contributions,
             policy_version=context.policy.version,
-            model_version=context.model_version,
+            model_version=context.models.version,
+            probability=None,
             scored_at=moment.now,
         ),
     )
@@ -70,7 +71,7 @@ def publish_route(state: LeadState, look: Assessment, moment: Moment, context: C
             account_id=state.known.account_id or None,
             policy_version=context.policy.version,
             policy_hash=context.policy.sha256,
-            model_version=context.model_version,
+            model_version=context.models.version,
             propensity=propensity,
             explore=explore,
             routed_at=moment.now,

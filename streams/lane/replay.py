@@ -5,6 +5,7 @@ Law of this module: it decides with the same code as the lane and compares nothi
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -35,21 +36,45 @@ class BrokenJournal(Exception):
     """A journal that cannot be: a gap, an overlap, or records that are not there."""
 
 
+class Transaction(NamedTuple):
+    """A journal entry, and the records that it names in the order in which they were decided."""
+
+    entry: JournalEntry
+    records: list[Record]
+
+
 def replay(
     job: Job,
     journal: Iterable[JournalEntry],
     inputs: Mapping[str, Sequence[Record]],
-    controls: Mapping[str, Sequence[Record]],
+    contexts: Contexts,
 ) -> Iterator[Replayed]:
     """Decide one lane's history again, transaction by transaction.
 
-    `journal`, `inputs` (by topic) and `controls` (by topic) are what read_committed consumers see, in offset order, of
-    this lane from the beginning. BrokenJournal when an entry does not follow the one before it.
+    `journal` and `inputs` (by topic) are what read_committed consumers see, in offset order, of this lane from the
+    beginning. BrokenJournal when an entry does not follow the one before it.
     """
-    store, seq = DictStore(), 0
+    store = DictStore(recent_leads=sys.maxsize)  # a replay holds one lane at a time and need not compress its leads
+    for entry, records in transactions(journal, inputs):
+        due = store.due(entry.now, entry.due)
+        if len(due) != entry.due:
+            raise BrokenJournal(
+                f"lane {entry.lane} seq {entry.seq}: expected {entry.due} due leads, got {len(due)}: this version of"
+                " Leadlane, or what it was told, does not set the timers that were recorded"
+            )
+        batch = Batch(records, due, entry.now, entry.lane, entry.seq)
+        outcome = job.processor.process(store.view, batch, contexts.at(entry.control))
+        store.apply(outcome.changed)
+        yield Replayed(entry, batch, outcome, store)
+
+
+def transactions(
+    journal: Iterable[JournalEntry], inputs: Mapping[str, Sequence[Record]]
+) -> Iterator[Transaction]:
+    """What each transaction of a lane took in. BrokenJournal where the journal and the inputs do not fit together."""
+    seq = 0
     position: dict[str, int] = {}
     offsets = {topic: [record.offset for record in records] for topic, records in inputs.items()}
-    contexts = Contexts(job, controls)
     for entry in journal:
         check_follows(entry, seq, position)
         taken = {
@@ -57,18 +82,14 @@ def replay(
             for topic, first in entry.first.items()
         }
         records = in_order({topic: list(found) for topic, found in taken.items()}) if taken else []
-        due = store.due(entry.now, entry.due)
-        if len(records) != entry.records or len(due) != entry.due:
+        if len(records) != entry.records:
             raise BrokenJournal(
-                f"lane {entry.lane} seq {entry.seq}: expected {entry.records} records and {entry.due} due leads, got "
-                f"{len(records)} and {len(due)}; were inputs deleted by retention?"
+                f"lane {entry.lane} seq {entry.seq}: expected {entry.records} records, got {len(records)}; were inputs"
+                " deleted by retention?"
             )
-        batch = Batch(records, due, entry.now, entry.lane, entry.seq)
-        outcome = job.processor.process(store.view, batch, contexts.at(entry.control))
-        store.apply(outcome.changed)
         position |= entry.next
         seq += entry.records + entry.due
-        yield Replayed(entry, batch, outcome, store)
+        yield Transaction(entry, records)
 
 
 def check_follows(entry: JournalEntry, seq: int, position: Mapping[str, int]) -> None:

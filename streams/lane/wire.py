@@ -24,6 +24,7 @@ from schemas import plain
 from streams.core import context, effects, events
 from streams.core.context import ControlRecord
 from streams.core.events import Event
+from streams.core.windows import WindowStats
 from streams.lane import codec
 from streams.lane.deadletters import DeadLetter
 from streams.lane.processor import Headers, JournalEntry
@@ -49,6 +50,7 @@ TYPES: dict[str, type[Record]] = {
     **context.RECORD,
     "DeadLetter": DeadLetter,
     "JournalEntry": JournalEntry,
+    "WindowStats": WindowStats,
 }
 RECORD_OF = {topic.name: topic.record for topic in TOPICS if topic.record}
 NAME_OF: dict[type[Record], str] = {record: name for name, record in TYPES.items()}
@@ -59,7 +61,7 @@ class Wire:
 
     def __init__(self, catalogue: Catalogue, max_value_bytes: int = MAX_VALUE_BYTES) -> None:
         self._catalogue = catalogue
-        outputs = {topic.name for topic in TOPICS if topic.role in (Role.OUTPUT, Role.STATE)}  # written by us
+        outputs = {topic.name for topic in TOPICS if topic.role in (Role.OUTPUT, Role.STATE, Role.AUDIT)}  # written by us
         self._limits = {topic: sys.maxsize if topic in outputs else max_value_bytes for topic in RECORD_OF}
         self._readers: dict[str, dict[bytes, Reader]] = {topic: {} for topic in RECORD_OF}
         self._writers: dict[type[Record], Writer] = {}
@@ -214,6 +216,10 @@ def _identity(record: type[Record]) -> Callable[[Any], str]:
             return lambda answer: f"{answer.decision_id}/{answer.request_id}/OutreachVerdict"
         case "DeadLetter":
             return lambda letter: f"{letter.topic}-{letter.partition}-{letter.offset}/DeadLetter"
+        case "EmitExample":
+            return lambda example: f"{example.lead_id}/{example.example_id}/TrainingExample"
+        case "WindowStats":
+            return lambda stats: f"{stats.lane}-{stats.window_start}-{stats.group}={stats.value}/WindowStats"
         case "JournalEntry":
             return lambda entry: f"{entry.lane}-{entry.seq}/JournalEntry"
         case _ if issubclass(record, effects.Effect):

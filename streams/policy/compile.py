@@ -84,6 +84,7 @@ def compile_document(document: Document, places: Places, text: str, source: str)
         queues={name: core.QueueRow(name, **queue.model_dump()) for name, queue in document.queues.items()},
         sampling=core.SamplingRow(**document.sampling.model_dump()),
         gate=_gate(document),
+        learning=_learning(document),
         values={**document.values.model_dump(), **_lists(document), "currency": document.currency},
         domains=_domains(document),
         expression=joined,
@@ -169,6 +170,16 @@ def _gate(document: Document) -> core.GateRow:
         approval_days=gate.approval_lasts // UNIT_MS["d"],
         allow_ms=gate.allow_lasts,
         lawful=dict(_lawful(document)),
+    )
+
+
+def _learning(document: Document) -> core.LearningRow:
+    learning = document.learning.model_dump()
+    return core.LearningRow(
+        horizon_ms=learning.pop("horizon"),
+        shadow_ms=learning.pop("shadow"),
+        segment_by=learning.pop("segment_by") or "",
+        **learning,
     )
 
 

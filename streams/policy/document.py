@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from streams.core.events import Basis, Channel, ReasonCode
+from streams.core.events import Basis, Channel, Outcome, ReasonCode
 from streams.core.policy import ConditionEffect
 
 UNIT_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -194,6 +194,22 @@ class Gate(Part):
     lawful: dict[str, dict[Channel, tuple[Basis, ...]]]
 
 
+class Learning(Part):
+    positive: Annotated[tuple[Outcome, ...], Field(min_length=1)]
+    negative: Annotated[tuple[Outcome, ...], Field(min_length=1)]
+    horizon: Duration
+    exclude: tuple[str, ...]
+    least_labels: Whole
+    least_positives: Whole
+    segment_by: str | None
+    shadow: Duration
+    matured_labels: Whole
+    challenger_share: Share
+    max_ece: Share
+    least_impact_ratio: Share
+    approvers: Annotated[int, Field(ge=1, le=2)]
+
+
 class Values(Part):
     """Numbers that the code reads as well. Others may be added: any expression may use them by name."""
 
@@ -232,4 +248,5 @@ class Document(Part):
     queues: dict[Name, Queue]
     sampling: Sampling
     gate: Gate
+    learning: Learning
     codes: tuple[ReasonCode, ...]

@@ -1,0 +1,178 @@
+"""Drift: has the world moved away from what the scores, or the model's mistakes, looked like?
+
+Law of this module: an index alarms only above what unchanged data would give by chance, and everything is a fold: the
+same numbers in the same order give the same state, and a state that was dumped and loaded goes on as if nothing was.
+
+Population stability index: sum over bins of (p - q) * ln(p / q), bins at quantiles of the reference. Between two
+samples of n and m of the same law it follows (1/n + 1/m) * chi2(bins - 1): a fixed limit alone fires on small samples.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from hashlib import blake2b
+from math import log
+from typing import NamedTuple
+
+import numpy as np
+import river
+from numpy.typing import NDArray
+from river.drift import ADWIN
+from scipy.stats import chi2
+
+Numbers = NDArray[np.float64]
+SMOOTHING = 0.5  # added to each bin's count, so that an empty bin is far away, not infinitely far
+LEAST_PROBABILITY = 1e-6  # a log-loss is at most 13.8
+SEAL_BYTES = 8
+
+
+class Shift(NamedTuple):
+    """How far a sample lies from its reference. `drifts`: further than `threshold`, with enough of both."""
+
+    psi: float
+    threshold: float
+    n: int
+    reference: int
+    drifts: bool
+
+
+class Limits(NamedTuple):
+    """When an index counts: values of the policy."""
+
+    bins: int = 10
+    psi: float = 0.2
+    quantile: float = 0.999
+    least: int = 200
+
+
+def null_quantile(n: float, m: float, bins: int, quantile: float) -> float:
+    """What the index stays below with this probability when nothing has changed."""
+    return float((1 / n + 1 / m) * chi2.ppf(quantile, bins - 1)) if bins > 1 and n and m else 0.0
+
+
+def index_of(reference: Sequence[float] | Numbers, sample: Sequence[float] | Numbers) -> float:
+    """The population stability index of two counts over the same bins."""
+    expected, got = np.asarray(reference, float) + SMOOTHING, np.asarray(sample, float) + SMOOTHING
+    q, p = expected / expected.sum(), got / got.sum()
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def shift_of(reference: Sequence[float] | Numbers, sample: Sequence[float] | Numbers, limits: Limits) -> Shift:
+    """How far counts over the reference's own bins have moved."""
+    m, n, bins = float(np.sum(reference)), float(np.sum(sample)), len(reference)
+    psi = index_of(reference, sample) if n and m else 0.0
+    threshold = max(limits.psi, null_quantile(n, m, bins, limits.quantile))
+    enough = n >= limits.least and m >= limits.least
+    return Shift(psi, threshold, int(n), int(m), enough and bins > 1 and psi > threshold)
+
+
+def quantile_edges(reference: Numbers, bins: int) -> Numbers:
+    """Inner edges of quantile bins, each once: a value that is frequent makes fewer bins, not empty ones."""
+    edges = np.unique(np.quantile(reference, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
+    return edges[edges < reference.max()]  # nothing of the reference lies above its largest value
+
+
+def counts_between(edges: Numbers, values: Numbers) -> Numbers:
+    """How many values lie in each bin; a value on an edge belongs to the bin below it."""
+    return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1).astype(float)
+
+
+def shift_of_values(reference: Numbers, sample: Numbers, limits: Limits = Limits()) -> Shift:
+    """How far raw values have moved, in quantile bins of the reference."""
+    if not len(reference) or not len(sample):
+        return Shift(0.0, limits.psi, len(sample), len(reference), False)
+    edges = quantile_edges(reference, limits.bins)
+    return shift_of(counts_between(edges, reference), counts_between(edges, sample), limits)
+
+
+def quantile_groups(reference: Sequence[float], bins: int) -> tuple[int, ...]:
+    """Fine histogram bins joined into about `bins` of equal weight in the reference: the first fine bin of each."""
+    total, starts, held, fill = float(sum(reference)), [0], 0.0, 0.0
+    for at, count in enumerate(reference):
+        # A bin begins where the one before it has its share: what is heavier than a share stands alone.
+        if at and fill and held >= total * len(starts) / bins and any(reference[at:]):
+            starts.append(at)
+            fill = 0.0
+        held += count
+        fill += count
+    return tuple(starts)
+
+
+def shift_of_histograms(reference: Sequence[float], sample: Sequence[float], limits: Limits = Limits()) -> Shift:
+    """How far a histogram over fixed fine bins has moved, in quantile bins of the reference."""
+    starts = quantile_groups(reference, limits.bins)
+    joined = [np.add.reduceat(np.asarray(counts, float), starts) for counts in (reference, sample)]
+    return shift_of(joined[0], joined[1], limits)
+
+
+def log_loss(probability: float, label: bool) -> float:
+    """-ln of what was given to what came true."""
+    right = probability if label else 1 - probability
+    return -log(min(max(right, LEAST_PROBABILITY), 1.0))
+
+
+class LossDrift:
+    """ADWIN over the log-losses of labels, in the order in which they came. Learning, a fall, is no alarm.
+
+    `alarmed_at` is the number of losses seen at the last rise, 0 for none; `is_on` says whether one is near enough.
+    """
+
+    def __init__(self, delta: float, hold: int) -> None:
+        """`hold`: for how many further labels a rise keeps the alarm on."""
+        self._adwin, self._delta, self._hold = ADWIN(delta=delta), delta, hold
+        self.seen = self.alarmed_at = 0
+        self.before = self.after = 0.0  # mean loss on either side of the last rise
+
+    def add(self, loss: float) -> bool:
+        """Take one loss; True when it shows a rise."""
+        before = self._adwin.estimation
+        self._adwin.update(loss)
+        self.seen += 1
+        if not self._adwin.drift_detected:
+            return False
+        after = self._adwin.estimation
+        self._restart()
+        if after <= before:
+            return False
+        self.alarmed_at, self.before, self.after = self.seen, before, after
+        return True
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.alarmed_at) and self.seen - self.alarmed_at < self._hold
+
+    @property
+    def width(self) -> int:
+        """How many losses look alike up to now."""
+        return int(self._adwin.width)
+
+    def dump(self) -> bytes:
+        """The state, readable by the same version of river."""
+        inner = self._adwin._helper.__getstate__()
+        head = struct.pack("<qqdd", self.seen, self.alarmed_at, self.before, self.after)
+        body = head + inner
+        return _seal(body) + body
+
+    @classmethod
+    def load(cls, dumped: bytes, delta: float, hold: int) -> LossDrift:
+        """The state again, bit by bit. ValueError when another version of river, or a fault, wrote it."""
+        seal, body = dumped[:SEAL_BYTES], dumped[SEAL_BYTES:]
+        if seal != _seal(body):  # the state's reader does not survive bytes that are not its own
+            raise ValueError(
+                f"drift state: expected one that river {river.__version__} wrote, got another. Start the drift"
+                " detector afresh; it needs some hundred labels to see a change again."
+            )
+        loaded = cls(delta, hold)
+        size = struct.calcsize("<qqdd")
+        loaded.seen, loaded.alarmed_at, loaded.before, loaded.after = struct.unpack("<qqdd", body[:size])
+        loaded._adwin._helper.__setstate__(body[size:])
+        return loaded
+
+    def _restart(self) -> None:
+        """What lies before a change does not count any more."""
+        self._adwin = ADWIN(delta=self._delta)
+
+
+def _seal(body: bytes) -> bytes:
+    return blake2b(body, digest_size=SEAL_BYTES, key=river.__version__.encode()).digest()
