@@ -17,7 +17,7 @@ from streams import topics
 from streams.lane.job import Job
 from streams.lane.lane import POSITION
 from streams.lane.privates import Record
-from streams.lane.replay import BrokenJournal, replay
+from streams.lane.replay import BrokenJournal, Contexts, replay
 
 CONSUME = 1000
 POLL_SECONDS = 0.05
@@ -107,7 +107,7 @@ def verify_lane(
     states: Mapping[bytes, bytes] = {}
     after: dict[str, int] = {}
     try:
-        for done in replay(job, [job.read_entry(record.value or b"") for record in journal], inputs, controls):
+        for done in replay(job, [job.read_entry(record.value or b"") for record in journal], inputs, Contexts(job, controls)):
             after |= done.entry.next
             for topic, records in done.outcome.outputs.items():
                 expected.setdefault(topic, []).extend(

@@ -7,7 +7,7 @@ import pytest
 from streams.bench.tally import PACKED, tally_job
 from streams.lane.privates import Record
 from streams.lane.processor import JournalEntry, OutputRecord
-from streams.lane.replay import BrokenJournal, replay
+from streams.lane.replay import BrokenJournal, Contexts, replay
 
 JOB = tally_job(controls=("control",))
 INPUTS = {"tally.in": [Record("tally.in", 0, offset, 100 + offset, b"k", b"later:5;x", ()) for offset in range(3)]}
@@ -22,7 +22,7 @@ SECOND = JournalEntry(0, 2, 300, {"tally.in": 2}, {"tally.in": 3}, 1, 1, {"contr
 
 
 def test_each_transaction_is_decided_with_its_own_records_timers_and_context() -> None:
-    outputs = [done.outcome.outputs["tally.out"] for done in replay(JOB, [FIRST, SECOND], INPUTS, CONTROLS)]
+    outputs = [done.outcome.outputs["tally.out"] for done in replay(JOB, [FIRST, SECOND], INPUTS, Contexts(JOB, CONTROLS))]
     assert outputs == [
         [OutputRecord(b"k", b"old 1 later:5;x"), OutputRecord(b"k", b"old 2 later:5;x")],
         [OutputRecord(b"k", b"new 3 later:5;x"), OutputRecord(b"k", b"new 3 due")],
@@ -30,7 +30,7 @@ def test_each_transaction_is_decided_with_its_own_records_timers_and_context() -
 
 
 def test_the_states_after_the_last_transaction_are_there() -> None:
-    *_, last = replay(JOB, [FIRST, SECOND], INPUTS, CONTROLS)
+    *_, last = replay(JOB, [FIRST, SECOND], INPUTS, Contexts(JOB, CONTROLS))
     assert [PACKED.unpack(state)[:2] for state in last.store.view.values()] == [(0, 3)]
 
 
@@ -46,4 +46,4 @@ def test_the_states_after_the_last_transaction_are_there() -> None:
 )
 def test_a_journal_that_cannot_be_is_refused(entry: JournalEntry) -> None:
     with pytest.raises(BrokenJournal):
-        list(replay(JOB, [FIRST, entry], INPUTS, CONTROLS))
+        list(replay(JOB, [FIRST, entry], INPUTS, Contexts(JOB, CONTROLS)))
