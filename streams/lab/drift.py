@@ -24,6 +24,7 @@ from scipy.stats import chi2
 Numbers = NDArray[np.float64]
 SMOOTHING = 0.5  # added to each bin's count, so that an empty bin is far away, not infinitely far
 LEAST_PROBABILITY = 1e-6  # a log-loss is at most 13.8
+MOST_LOSS = 7.0  # what ADWIN is given is cut here and scaled to 0..1, the range for which its bound is proved
 SEAL_BYTES = 8
 
 
@@ -68,9 +69,11 @@ def shift_of(reference: Sequence[float] | Numbers, sample: Sequence[float] | Num
 
 
 def quantile_edges(reference: Numbers, bins: int) -> Numbers:
-    """Inner edges of quantile bins, each once: a value that is frequent makes fewer bins, not empty ones."""
-    edges = np.unique(np.quantile(reference, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
-    return edges[edges < reference.max()]  # nothing of the reference lies above its largest value
+    """Inner edges of quantile bins, each once. A value as frequent as a bin has a bin of its own, and room beside it."""
+    values, counts = np.unique(reference, return_counts=True)
+    heavy = values[counts * bins >= len(reference)]
+    edges = np.quantile(reference, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
+    return np.unique(np.concatenate([edges, heavy, np.nextafter(heavy, -np.inf)]))
 
 
 def counts_between(edges: Numbers, values: Numbers) -> Numbers:
@@ -87,15 +90,16 @@ def shift_of_values(reference: Numbers, sample: Numbers, limits: Limits = Limits
 
 
 def quantile_groups(reference: Sequence[float], bins: int) -> tuple[int, ...]:
-    """Fine histogram bins joined into about `bins` of equal weight in the reference: the first fine bin of each."""
-    total, starts, held, fill = float(sum(reference)), [0], 0.0, 0.0
+    """Fine bins joined into about `bins` of equal weight: where each begins. A heavy one has a bin of its own."""
+    share, starts, fill = float(sum(reference)) / bins, [0], 0.0
     for at, count in enumerate(reference):
-        # A bin begins where the one before it has its share: what is heavier than a share stands alone.
-        if at and fill and held >= total * len(starts) / bins and any(reference[at:]):
+        is_heavy = count >= share > 0
+        if at and (is_heavy or fill >= share) and starts[-1] != at:
             starts.append(at)
             fill = 0.0
-        held += count
         fill += count
+    if len(starts) > 1 and 0 < fill < share / 2:  # too little to stand alone
+        starts.pop()
     return tuple(starts)
 
 
@@ -127,7 +131,7 @@ class LossDrift:
     def add(self, loss: float) -> bool:
         """Take one loss; True when it shows a rise."""
         before = self._adwin.estimation
-        self._adwin.update(loss)
+        self._adwin.update(min(loss, MOST_LOSS) / MOST_LOSS)
         self.seen += 1
         if not self._adwin.drift_detected:
             return False
@@ -135,7 +139,7 @@ class LossDrift:
         self._restart()
         if after <= before:
             return False
-        self.alarmed_at, self.before, self.after = self.seen, before, after
+        self.alarmed_at, self.before, self.after = self.seen, before * MOST_LOSS, after * MOST_LOSS
         return True
 
     @property

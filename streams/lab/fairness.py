@@ -1,0 +1,202 @@
+"""Fairness: is one declared group selected less, missed more, or answered later than another?
+
+Law of this module: no verdict without numbers behind it. A group that is too small says so and is never "ok"; an alarm
+needs a ratio below the limit that chance does not explain.
+
+Every ratio is made so that 1 is equal and less is worse for the group, and compares it with the value of the same group
+that fares best among those that are large enough: the four-fifths rule.
+  selection   selected / decided, against the highest
+  missed      good leads that were not selected / good leads: the lowest, against this one's
+  wait        median time to the first human touch: the shortest, against this one's
+Intervals: normal approximation of the log-ratio (Katz; half a count is added where one is zero), and for waits a
+bootstrap of the median. `low` and `high` are the plain interval. Because the worst of many pairs is looked at, an alarm
+also needs the interval at `error` divided by the number of all pairs that could have been compared (Bonferroni): the
+chance that a world without differences raises any alarm at one look is at most `error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import exp, inf, log, sqrt
+from typing import Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+Ratio = Literal["selection", "missed", "wait"]
+Verdict = Literal["alarm", "watch", "ok", "best", "insufficient n", "not declared"]
+
+UNDECLARED = "unknown"  # the value of leads that declare none: shown, never compared
+WAIT_BINS = 64  # of waits: from a second to 90 days, a factor of 1.29 each
+WAIT_FIRST_MS, WAIT_LAST_MS = 1_000.0, 90 * 86_400_000.0
+WAIT_STEP = log(WAIT_LAST_MS / WAIT_FIRST_MS) / WAIT_BINS
+RESAMPLES = 400
+HALF = 0.5
+
+
+class Tally(msgspec.Struct, array_like=True, gc=False):
+    """What is counted of one value of a group."""
+
+    decided: int = 0
+    selected: int = 0
+    good: int = 0  # labelled, and a good lead
+    missed: int = 0  # good, and was not selected
+    waits: list[int] = msgspec.field(default_factory=lambda: [0] * WAIT_BINS)  # first human touches, by log of the wait
+
+    def add(self, other: Tally) -> None:
+        self.decided += other.decided
+        self.selected += other.selected
+        self.good += other.good
+        self.missed += other.missed
+        self.waits = [mine + yours for mine, yours in zip(self.waits, other.waits, strict=True)]
+
+
+class Rules(NamedTuple):
+    """When a ratio is an alarm: values of the policy."""
+
+    least_ratio: float = 0.8
+    least: int = 30
+    least_share: float = 0.02
+    confidence: float = 0.95
+    error: float = 0.01
+
+
+class Finding(NamedTuple):
+    """One ratio of one value of one group. `rate` is a share, for waits milliseconds; `n` what it is a rate of."""
+
+    group: str
+    value: str
+    ratio_of: Ratio
+    verdict: Verdict
+    n: int
+    share: float  # of all decided leads
+    rate: float | None
+    against: str  # the value compared with; empty: none
+    best_rate: float | None
+    ratio: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def name(self) -> str:
+        """Of its alarm."""
+        return f"fairness:{self.group}={self.value}:{self.ratio_of}"
+
+
+class _Measure(NamedTuple):
+    """One value's own number, as good or bad as it is for the group, with the error of its logarithm."""
+
+    n: int
+    rate: float | None
+    benefit: float  # higher is better for the group
+    log_benefit: float
+    variance: float  # of log_benefit
+
+
+def wait_bin(ms: float) -> int:
+    """Where a wait is counted in Tally.waits."""
+    return min(max(int(log(max(ms, 1.0) / WAIT_FIRST_MS) / WAIT_STEP), 0), WAIT_BINS - 1)
+
+
+def findings(groups: Mapping[str, Mapping[str, Tally]], rules: Rules) -> tuple[Finding, ...]:
+    """Every ratio of every value of every group, in the order of the names."""
+    families = [
+        (group, ratio_of, {value: _MEASURES[ratio_of](tally) for value, tally in values.items()}, values)
+        for group, values in sorted(groups.items())
+        for ratio_of in _MEASURES
+    ]
+    large = [_large(measures, values, rules) for _, _, measures, values in families]
+    pairs = sum(len(eligible) * (len(eligible) - 1) // 2 for eligible in large)
+    z = float(norm.isf((1 - rules.confidence) / 2))
+    strict_z = float(norm.isf(rules.error / 2 / max(pairs, 1)))
+    return tuple(
+        finding
+        for (group, ratio_of, measures, values), eligible in zip(families, large, strict=True)
+        for finding in _family(group, ratio_of, measures, values, eligible, rules, z, strict_z)
+    )
+
+
+def worst_ratio(found: Sequence[Finding], ratio_of: Ratio = "selection") -> Finding | None:
+    """The lowest ratio among groups that are large enough, None when none is."""
+    compared = [each for each in found if each.ratio_of == ratio_of and each.ratio is not None]
+    return min(compared, key=lambda each: each.ratio or 0.0, default=None)
+
+
+def _large(measures: Mapping[str, _Measure], values: Mapping[str, Tally], rules: Rules) -> frozenset[str]:
+    total = sum(tally.decided for tally in values.values())
+    return frozenset(
+        value
+        for value, measure in measures.items()
+        if value != UNDECLARED and measure.n >= rules.least and values[value].decided >= rules.least_share * total
+    )
+
+
+def _family(
+    group: str, ratio_of: Ratio, measures: Mapping[str, _Measure], values: Mapping[str, Tally],
+    large: frozenset[str], rules: Rules, z: float, strict_z: float,
+) -> Iterator[Finding]:  # fmt: skip
+    total = sum(tally.decided for tally in values.values())
+    best = max(sorted(large), key=lambda value: measures[value].benefit, default="")
+    for value, measure in sorted(measures.items()):
+        share = values[value].decided / total if total else 0.0
+        about = (measure.n, share, measure.rate)
+        if value == UNDECLARED:
+            yield Finding(group, value, ratio_of, "not declared", *about, "", None, None, None, None)
+        elif value not in large or len(large) < 2:
+            yield Finding(group, value, ratio_of, "insufficient n", *about, "", None, None, None, None)
+        elif value == best:
+            yield Finding(group, value, ratio_of, "best", *about, "", None, 1.0, None, None)
+        else:
+            top = measures[best]
+            ratio = measure.benefit / top.benefit if top.benefit else 1.0
+            middle, error = measure.log_benefit - top.log_benefit, sqrt(measure.variance + top.variance)
+            is_low = ratio < rules.least_ratio
+            is_sure = exp(min(middle + max(z, strict_z) * error, 50.0)) < 1
+            verdict: Verdict = "alarm" if is_low and is_sure else "watch" if is_low else "ok"
+            low, high = exp(middle - z * error), exp(min(middle + z * error, 50.0))
+            yield Finding(group, value, ratio_of, verdict, *about, best, top.rate, ratio, low, high)
+
+
+def _selection(tally: Tally) -> _Measure:
+    return _share(tally.selected, tally.decided, higher_is_better=True)
+
+
+def _missed(tally: Tally) -> _Measure:
+    return _share(tally.missed, tally.good, higher_is_better=False)
+
+
+def _share(count: int, n: int, higher_is_better: bool) -> _Measure:
+    if n == 0:
+        return _Measure(0, None, 0.0, 0.0, inf)
+    padded, whole = count + HALF * (count == 0), n + HALF * (count == 0)
+    sign = 1 if higher_is_better else -1
+    rate, benefit = count / n, (count / n if higher_is_better else n / padded)
+    return _Measure(n, rate, benefit, sign * log(padded / whole), 1 / padded - 1 / whole)
+
+
+def _wait(tally: Tally) -> _Measure:
+    waits = np.array(tally.waits, dtype=np.int64)
+    n = int(waits.sum())
+    if n == 0:
+        return _Measure(0, None, 0.0, 0.0, inf)
+    middle = float(_log_medians(waits[None, :])[0])
+    resampled = np.random.default_rng(n).multinomial(n, waits / n, size=RESAMPLES)  # seeded: the same counts, the same
+    # The bins are as wide as the doubt about a median inside one.
+    variance = float(_log_medians(resampled).var()) + WAIT_STEP**2 / 12
+    return _Measure(n, exp(middle), exp(-middle), -middle, variance)
+
+
+def _log_medians(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The logarithm of the median of each row of counts, interpolated within its bin."""
+    running = counts.cumsum(axis=1)
+    half = running[:, -1:] / 2
+    at = (running < half).sum(axis=1)
+    rows = np.arange(len(counts))
+    here = counts[rows, at]
+    part = (half[:, 0] - (running[rows, at] - here)) / np.maximum(here, 1)
+    return np.asarray(log(WAIT_FIRST_MS) + (at + part) * WAIT_STEP, dtype=np.float64)
+
+
+_MEASURES = {"selection": _selection, "missed": _missed, "wait": _wait}
