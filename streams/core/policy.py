@@ -180,6 +180,44 @@ class LearningRow(msgspec.Struct, frozen=True):
     approvers: int = 2
 
 
+class GovernanceRow(msgspec.Struct, frozen=True):
+    """What is watched while automation decides, and from where on it is an alarm; docs/reference/governance.md."""
+
+    groups: tuple[str, ...] = ()  # declared attributes by which fairness is measured
+    window_ms: int = 86_400_000  # rates and scores are those of the last so many ms
+    confidence: float = 0.95  # of every interval
+    least: int = 20  # below it a rate is no alarm
+    clear_ms: int = 3_600_000  # an alarm is over when it has had no cause for so long
+    drift_bins: int = 10
+    drift_psi: float = 0.2  # no alarm below, however sure
+    drift_quantile: float = 0.999  # of what unchanged data gives
+    drift_least: int = 200
+    drift_reference_ms: int = 604_800_000  # scores are compared with the first so many ms of the policy and model line
+    drift_delta: float = 0.002  # of ADWIN on log-loss
+    drift_hold_labels: int = 500  # a rise of log-loss stays an alarm for so many further labels
+    fairness_least_ratio: float = 0.8
+    fairness_least: int = 30
+    fairness_least_share: float = 0.02
+    fairness_error: float = 0.01  # chance that any of all comparisons alarms at one look when there is no difference
+    fairness_window_ms: int = 2_592_000_000
+    override_rate: float = 0.20
+    automation_share: float = 0.90  # the target ...
+    automation_margin: float = 0.05  # ... and how far below it is an alarm
+    false_suppress_rate: float = 0.05
+    sla_drop: float = 0.05  # of attainment, from one window to the next
+    score_shift: float = 10.0  # points, of the mean since a change of policy or model line
+    log_loss_rise: float = 0.10  # relative ...
+    log_loss_labels: int = 500  # ... over so many labels
+    policy_violations: int = 0  # more are an alarm
+    stamp_dwell_ms: int = 5_000  # an approval quicker than this, with no evidence opened, is a stamp
+    stamp_share: float = 0.5  # of a person's decisions
+    distrust: tuple[str, ...] = ("drift", "fairness", "log_loss", "score_constant", "score_mean_shift")  # N20
+    model_rollback: tuple[str, ...] = (
+        "log_loss", "sla_attainment", "override_rate", "policy_violation", "score_mean_shift", "score_constant",
+    )  # fmt: skip
+    policy_rollback: tuple[str, ...] = ("sla_attainment", "override_rate", "policy_violation")
+
+
 BACKGROUND_FACTS = frozenset({"event", "days_since_reaction"})  # what a mere send, open or click changes
 FREE_MAIL, COMPETITOR, STUDENT = 1, 2, 4  # bits of CompiledPolicy.domains
 
@@ -199,7 +237,7 @@ class CompiledPolicy:
 
     __slots__ = (
         "_answers", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression",
-        "gate", "holds", "learning", "queues", "reads", "reads_background", "renewal_days", "sampling", "score",
+        "gate", "governance", "holds", "learning", "queues", "reads", "reads_background", "renewal_days", "sampling", "score",
         "settling_ms", "sha256", "slas", "tiers", "values", "version",
     )  # fmt: skip
 
@@ -219,6 +257,7 @@ class CompiledPolicy:
         sampling: SamplingRow,
         gate: GateRow,
         learning: LearningRow,
+        governance: GovernanceRow = GovernanceRow(),
         values: Mapping[str, Any],
         domains: Mapping[str, int],
         expression: str,
@@ -230,7 +269,7 @@ class CompiledPolicy:
         self.score, self.holds, self.caps = score, holds, caps
         self.slas, self.calendar, self.queues = slas, calendar, queues
         self.sampling, self.gate = sampling, gate
-        self.learning = learning
+        self.learning, self.governance = learning, governance
         self.values = values  # named values that facts and rules read, e.g. role_mailboxes
         self.domains = domains  # mail domain or its ending -> bits of FREE_MAIL, COMPETITOR, STUDENT
         self.reads = reads  # names of the facts that the expression reads

@@ -16,7 +16,7 @@ from streams.core import policy as core
 from streams.core.fact_table import FACT
 from streams.core.lawful import OTHER, UNKNOWN
 from streams.core.policy import CompiledPolicy
-from streams.policy.document import UNIT_MS, Document, Sla
+from streams.policy.document import UNIT_MS, Document, Governance, Sla
 from streams.policy.expressions import any_tier, expand, indexed, literal, names_in, tier_macros
 from streams.policy.faults import BadPolicy, Fault
 from streams.policy.places import Loader, Places
@@ -85,6 +85,7 @@ def compile_document(document: Document, places: Places, text: str, source: str)
         sampling=core.SamplingRow(**document.sampling.model_dump()),
         gate=_gate(document),
         learning=_learning(document),
+        governance=_governance(document.governance),
         values={**document.values.model_dump(), **_lists(document), "currency": document.currency},
         domains=_domains(document),
         expression=joined,
@@ -180,6 +181,35 @@ def _learning(document: Document) -> core.LearningRow:
         shadow_ms=learning.pop("shadow"),
         segment_by=learning.pop("segment_by") or "",
         **learning,
+    )
+
+
+def _governance(governance: Governance) -> core.GovernanceRow:
+    drift, fairness, stamp = governance.drift, governance.fairness, governance.rubber_stamp
+    return core.GovernanceRow(
+        groups=governance.groups,
+        window_ms=governance.window,
+        confidence=governance.confidence,
+        least=governance.least,
+        clear_ms=governance.clear_after,
+        drift_bins=drift.bins,
+        drift_psi=drift.psi,
+        drift_quantile=drift.quantile,
+        drift_least=drift.least,
+        drift_reference_ms=drift.reference,
+        drift_delta=drift.delta,
+        drift_hold_labels=drift.hold_labels,
+        fairness_least_ratio=fairness.least_ratio,
+        fairness_least=fairness.least,
+        fairness_least_share=fairness.least_share,
+        fairness_error=fairness.error,
+        fairness_window_ms=fairness.window,
+        stamp_dwell_ms=stamp.dwell,
+        stamp_share=stamp.share,
+        distrust=governance.distrust,
+        model_rollback=governance.model_rollback,
+        policy_rollback=governance.policy_rollback,
+        **governance.limits.model_dump(),
     )
 
 

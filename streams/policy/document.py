@@ -210,6 +210,66 @@ class Learning(Part):
     approvers: Annotated[int, Field(ge=1, le=2)]
 
 
+class Drift(Part):
+    bins: Annotated[int, Field(ge=2, le=50)] = 10
+    psi: Annotated[float, Field(ge=0)] = 0.2
+    quantile: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    least: AtLeastOne = 200
+    reference: Duration = 7 * UNIT_MS["d"]
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.002
+    hold_labels: AtLeastOne = 500
+
+
+class Fairness(Part):
+    least_ratio: Share = 0.8
+    least: AtLeastOne = 30
+    least_share: Share = 0.02
+    error: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    window: Duration = 30 * UNIT_MS["d"]
+
+
+class Limits(Part):
+    override_rate: Share = 0.20
+    automation_share: Share = 0.90
+    automation_margin: Share = 0.05
+    false_suppress_rate: Share = 0.05
+    sla_drop: Annotated[float, Field(gt=0, le=1)] = 0.05
+    score_shift: Annotated[float, Field(gt=0, le=100)] = 10.0
+    log_loss_rise: Annotated[float, Field(gt=0)] = 0.10
+    log_loss_labels: Annotated[int, Field(ge=2)] = 500
+    policy_violations: Whole = 0
+
+
+class Stamp(Part):
+    dwell: Duration = 5 * UNIT_MS["s"]
+    share: Share = 0.5
+
+
+AlarmKind = Literal[
+    "drift", "fairness", "override_rate", "automation_share", "false_suppress", "sla_attainment", "policy_violation",
+    "score_mean_shift", "score_constant", "log_loss", "rubber_stamp",
+]  # fmt: skip
+
+
+class Governance(Part):
+    """Everything has a default: a document that was published before this section existed stays valid."""
+
+    groups: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
+    window: Duration = Field(default=UNIT_MS["d"], gt=0)
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    least: AtLeastOne = 20
+    clear_after: Duration = UNIT_MS["h"]
+    drift: Drift = Drift()
+    fairness: Fairness = Fairness()
+    limits: Limits = Limits()
+    rubber_stamp: Stamp = Stamp()
+    distrust: tuple[AlarmKind, ...] = ("drift", "fairness", "log_loss", "score_constant", "score_mean_shift")
+    model_rollback: tuple[AlarmKind, ...] = (
+        "log_loss", "sla_attainment", "override_rate", "policy_violation", "score_mean_shift", "score_constant",
+    )  # fmt: skip
+    policy_rollback: tuple[AlarmKind, ...] = ("sla_attainment", "override_rate", "policy_violation")
+
+
 class Values(Part):
     """Numbers that the code reads as well. Others may be added: any expression may use them by name."""
 
@@ -249,4 +309,5 @@ class Document(Part):
     sampling: Sampling
     gate: Gate
     learning: Learning
+    governance: Governance = Governance()
     codes: tuple[ReasonCode, ...]
