@@ -218,6 +218,7 @@ class GovernanceRow(msgspec.Struct, frozen=True):
     policy_rollback: tuple[str, ...] = ("sla_attainment", "override_rate", "policy_violation")
 
 
+AS_SHIPPED = GovernanceRow()
 BACKGROUND_FACTS = frozenset({"event", "days_since_reaction"})  # what a mere send, open or click changes
 FREE_MAIL, COMPETITOR, STUDENT = 1, 2, 4  # bits of CompiledPolicy.domains
 
@@ -237,8 +238,8 @@ class CompiledPolicy:
 
     __slots__ = (
         "_answers", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression",
-        "gate", "governance", "holds", "learning", "queues", "reads", "reads_background", "renewal_days", "sampling", "score",
-        "settling_ms", "sha256", "slas", "tiers", "values", "version",
+        "gate", "governance", "holds", "learning", "queues", "reads", "reads_background", "renewal_days", "sampling",
+        "score", "settling_ms", "sha256", "slas", "tiers", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -257,7 +258,7 @@ class CompiledPolicy:
         sampling: SamplingRow,
         gate: GateRow,
         learning: LearningRow,
-        governance: GovernanceRow = GovernanceRow(),
+        governance: GovernanceRow = AS_SHIPPED,
         values: Mapping[str, Any],
         domains: Mapping[str, int],
         expression: str,

@@ -12,13 +12,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from hashlib import blake2b
+from importlib.metadata import version
 from math import log
 from typing import NamedTuple
 
 import numpy as np
-import river
 from numpy.typing import NDArray
-from river.drift import ADWIN
+from river._river_rust.drift import AdaptiveWindowing  # what river.drift.ADWIN wraps: it can give away its state
 from scipy.stats import chi2
 
 Numbers = NDArray[np.float64]
@@ -26,6 +26,7 @@ SMOOTHING = 0.5  # added to each bin's count, so that an empty bin is far away, 
 LEAST_PROBABILITY = 1e-6  # a log-loss is at most 13.8
 MOST_LOSS = 7.0  # what ADWIN is given is cut here and scaled to 0..1, the range for which its bound is proved
 SEAL_BYTES = 8
+HEAD = struct.Struct("<qqdd")
 
 
 class Shift(NamedTuple):
@@ -45,6 +46,9 @@ class Limits(NamedTuple):
     psi: float = 0.2
     quantile: float = 0.999
     least: int = 200
+
+
+USUAL = Limits()
 
 
 def null_quantile(n: float, m: float, bins: int, quantile: float) -> float:
@@ -69,7 +73,7 @@ def shift_of(reference: Sequence[float] | Numbers, sample: Sequence[float] | Num
 
 
 def quantile_edges(reference: Numbers, bins: int) -> Numbers:
-    """Inner edges of quantile bins, each once. A value as frequent as a bin has a bin of its own, and room beside it."""
+    """Inner edges of quantile bins, each once. A value as frequent as a bin has one of its own, and room beside it."""
     values, counts = np.unique(reference, return_counts=True)
     heavy = values[counts * bins >= len(reference)]
     edges = np.quantile(reference, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
@@ -81,7 +85,7 @@ def counts_between(edges: Numbers, values: Numbers) -> Numbers:
     return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1).astype(float)
 
 
-def shift_of_values(reference: Numbers, sample: Numbers, limits: Limits = Limits()) -> Shift:
+def shift_of_values(reference: Numbers, sample: Numbers, limits: Limits = USUAL) -> Shift:
     """How far raw values have moved, in quantile bins of the reference."""
     if not len(reference) or not len(sample):
         return Shift(0.0, limits.psi, len(sample), len(reference), False)
@@ -103,7 +107,7 @@ def quantile_groups(reference: Sequence[float], bins: int) -> tuple[int, ...]:
     return tuple(starts)
 
 
-def shift_of_histograms(reference: Sequence[float], sample: Sequence[float], limits: Limits = Limits()) -> Shift:
+def shift_of_histograms(reference: Sequence[float], sample: Sequence[float], limits: Limits = USUAL) -> Shift:
     """How far a histogram over fixed fine bins has moved, in quantile bins of the reference."""
     starts = quantile_groups(reference, limits.bins)
     joined = [np.add.reduceat(np.asarray(counts, float), starts) for counts in (reference, sample)]
@@ -124,22 +128,21 @@ class LossDrift:
 
     def __init__(self, delta: float, hold: int) -> None:
         """`hold`: for how many further labels a rise keeps the alarm on."""
-        self._adwin, self._delta, self._hold = ADWIN(delta=delta), delta, hold
+        self._adwin, self._delta, self._hold = AdaptiveWindowing(delta), delta, hold
         self.seen = self.alarmed_at = 0
         self.before = self.after = 0.0  # mean loss on either side of the last rise
 
     def add(self, loss: float) -> bool:
         """Take one loss; True when it shows a rise."""
-        before = self._adwin.estimation
-        self._adwin.update(min(loss, MOST_LOSS) / MOST_LOSS)
+        before = self.mean
         self.seen += 1
-        if not self._adwin.drift_detected:
+        if not self._adwin.update(min(loss, MOST_LOSS) / MOST_LOSS):
             return False
-        after = self._adwin.estimation
-        self._restart()
+        after = self.mean
+        self._adwin = AdaptiveWindowing(self._delta)  # as river.drift.ADWIN does after a change
         if after <= before:
             return False
-        self.alarmed_at, self.before, self.after = self.seen, before * MOST_LOSS, after * MOST_LOSS
+        self.alarmed_at, self.before, self.after = self.seen, before, after
         return True
 
     @property
@@ -147,15 +150,14 @@ class LossDrift:
         return bool(self.alarmed_at) and self.seen - self.alarmed_at < self._hold
 
     @property
-    def width(self) -> int:
-        """How many losses look alike up to now."""
-        return int(self._adwin.width)
+    def mean(self) -> float:
+        """Of the losses that look alike up to now; 0 before the first."""
+        width = self._adwin.get_width()
+        return self._adwin.get_total() / width * MOST_LOSS if width else 0.0
 
     def dump(self) -> bytes:
         """The state, readable by the same version of river."""
-        inner = self._adwin._helper.__getstate__()
-        head = struct.pack("<qqdd", self.seen, self.alarmed_at, self.before, self.after)
-        body = head + inner
+        body = HEAD.pack(self.seen, self.alarmed_at, self.before, self.after) + self._adwin.__getstate__()
         return _seal(body) + body
 
     @classmethod
@@ -164,19 +166,14 @@ class LossDrift:
         seal, body = dumped[:SEAL_BYTES], dumped[SEAL_BYTES:]
         if seal != _seal(body):  # the state's reader does not survive bytes that are not its own
             raise ValueError(
-                f"drift state: expected one that river {river.__version__} wrote, got another. Start the drift"
+                f"drift state: expected one that river {version('river')} wrote, got another. Start the drift"
                 " detector afresh; it needs some hundred labels to see a change again."
             )
         loaded = cls(delta, hold)
-        size = struct.calcsize("<qqdd")
-        loaded.seen, loaded.alarmed_at, loaded.before, loaded.after = struct.unpack("<qqdd", body[:size])
-        loaded._adwin._helper.__setstate__(body[size:])
+        loaded.seen, loaded.alarmed_at, loaded.before, loaded.after = HEAD.unpack(body[: HEAD.size])
+        loaded._adwin.__setstate__(body[HEAD.size :])
         return loaded
-
-    def _restart(self) -> None:
-        """What lies before a change does not count any more."""
-        self._adwin = ADWIN(delta=self._delta)
 
 
 def _seal(body: bytes) -> bytes:
-    return blake2b(body, digest_size=SEAL_BYTES, key=river.__version__.encode()).digest()
+    return blake2b(body, digest_size=SEAL_BYTES, key=version("river").encode()).digest()

@@ -11,8 +11,8 @@ from streams.policy.expressions import literal
 ROWS = ("tiers", "conditions", "score.terms", "caps.touches")  # lists whose entries have a name of their own
 NAMES = ("id", "feature")
 DURATIONS = (
-    "engagement_half_life", "window", "gap", "expiry", "approval_lasts", "allow_lasts", "horizon", "shadow", "clear_after",
-    "reference", "dwell",
+    "engagement_half_life", "window", "gap", "expiry", "approval_lasts", "allow_lasts", "horizon", "shadow",
+    "clear_after", "reference", "dwell",
 )  # fmt: skip
 
 
