@@ -70,9 +70,13 @@ class Clients:
 
     def producer(self, lane: int) -> AIOKafkaProducer:
         """The lane's transactional producer: to start it fences whoever had the lane before."""
+        return self.transactional(f"lane-{lane}")
+
+    def transactional(self, name: str) -> AIOKafkaProducer:
+        """The transactional producer of this name in the app: to start it fences the one before."""
         return AIOKafkaProducer(
             bootstrap_servers=self.settings.brokers,
-            transactional_id=f"{self.settings.app_id}-lane-{lane}",
+            transactional_id=f"{self.settings.app_id}-{name}",
             transaction_timeout_ms=int(self.settings.transaction_timeout_seconds * 1000),
             retry_backoff_ms=PRODUCER_BACKOFF_MS,
             request_timeout_ms=REQUEST_MS,

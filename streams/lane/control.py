@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -16,11 +17,22 @@ from aiokafka.errors import KafkaError
 from streams import metrics
 from streams.errors import NotReady
 from streams.lane.clients import CALL_SECONDS, Clients
-from streams.lane.job import ControlView, Job
+from streams.lane.job import Build, ControlView
 
 log = logging.getLogger(__name__)
 POLL_MS = 500
 RETRY_SECONDS = 1.0
+
+
+class Following(Protocol):
+    """Who follows the control topics, and what is made of them."""
+
+    @property
+    def controls(self) -> tuple[str, ...]: ...
+    @property
+    def build(self) -> Build: ...
+    @property
+    def versions(self) -> Callable[[Any], Mapping[str, str]]: ...
 
 
 class Applied(NamedTuple):
@@ -33,7 +45,7 @@ class Applied(NamedTuple):
 class Control:
     """Keeps the view of the control topics and the context built from it."""
 
-    def __init__(self, clients: Clients, job: Job) -> None:
+    def __init__(self, clients: Clients, job: Following) -> None:
         self._clients, self._job = clients, job
         self._partitions = [TopicPartition(topic, 0) for topic in job.controls]
         self._records: dict[str, dict[bytes, bytes]] = {topic: {} for topic in job.controls}
