@@ -7,18 +7,25 @@ decision.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from streams.core.events import Days, Id, Millis
-
 from streams.core.roles import RULES_ALONE, Models
 
 if TYPE_CHECKING:
     from streams.core.calendars import Calendars
     from streams.core.policy import CompiledPolicy
+
+
+class Stamp(NamedTuple):
+    """The signature of a control record: who does it, why and when."""
+
+    actor: str
+    reason: str
+    at: int
 
 
 class ControlRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -114,7 +121,7 @@ class Alarm(ControlRecord, frozen=True, kw_only=True, gc=False):
 
 
 class Guard(ControlRecord, frozen=True, kw_only=True, gc=False):
-    """How full a queue is. `points` is what the policy's guarded thresholds are raised by for it, 0 when it has room."""
+    """How full a queue is, and by how many `points` the guarded thresholds of the policy are raised for it."""
 
     queue: Id
     open_cases: Annotated[int, Meta(ge=0)] = 0

@@ -1,34 +1,42 @@
 """Control topics from outside the workers: read whole, written in one transaction.
 
 Law of this module: who writes is made before reading. One transactional id per topic: a second writer fences the first,
-and whoever is fenced has written nothing. What a worker could not read is never written.
+and whoever is fenced has written nothing. What a worker could not read is never written. Each record has its entry in
+control.history, in the same transaction.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streams.core.context import ControlRecord
+from streams.core.context import ControlRecord, Stamp
 from streams.errors import LeadlaneError
+from streams.kafka.changes import change_of, deletion_of
 from streams.kafka.codec import wire_for
 from streams.kafka.reader import Reader
 from streams.kafka.security import confluent_config
 from streams.lane.unreadable import UnreadableRecord, shown
 from streams.settings import Settings
-from streams.topics import APPROVALS, POLICIES, ROSTER, SWITCHES, Topic
+from streams.topics import ALARMS, APPROVALS, GUARDS, HISTORY, MODELS, POLICIES, ROSTER, SWITCHES, Topic
 
+__all__ = ["ControlWriter", "Fenced", "NotWritten", "Stamp", "Standing", "read_control"]
 TRANSACTION_SECONDS = 30.0
+FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.INVALID_PRODUCER_ID_MAPPING}
 LOOK = {
     POLICIES.name: "leadlane policy show",
     ROSTER.name: "leadlane roster show",
     APPROVALS.name: "leadlane approval list",
     SWITCHES.name: "leadlane switch list",
+    MODELS.name: "leadlane model list",
+    ALARMS.name: "leadlane alarm list",
+    GUARDS.name: "leadlane history --topic control.guards",
 }
 RecordT = TypeVar("RecordT", bound=ControlRecord)
+Delivery = Callable[[KafkaError | None, Message], None]
 
 
 class NotWritten(LeadlaneError):
@@ -37,12 +45,8 @@ class NotWritten(LeadlaneError):
     exit_code = 3
 
 
-class Stamp(NamedTuple):
-    """Who does it, why and when."""
-
-    actor: str
-    reason: str
-    at: int
+class Fenced(NotWritten):
+    """Nothing was written, because somebody else began to write the same control topic after this writer."""
 
 
 class Standing(NamedTuple, Generic[RecordT]):
@@ -81,13 +85,16 @@ class ControlWriter:
 
     def __init__(self, settings: Settings, topic: Topic) -> None:
         self._settings, self._topic, self._wire = settings, topic, wire_for(settings)
-        with Reader(settings) as reader:  # says it clearly when the broker or the topic is not there
+        with Reader(settings) as reader:  # says it clearly when the broker or a topic is not there
             reader.partitions(topic.name)
+            reader.partitions(HISTORY.name)
         self._producer = Producer(
             confluent_config(
                 settings,
                 transactional_id=f"{settings.app_id}-{topic.name.removeprefix('control.')}",
                 transaction_timeout_ms=int(TRANSACTION_SECONDS * 1000),
+                compression_type="zstd",  # model documents stand in the history for ever
+                linger_ms=0,
             )
         )
         try:
@@ -95,20 +102,50 @@ class ControlWriter:
         except KafkaException as error:
             raise self._failed(error) from error
 
-    def write(self, records: Mapping[str, ControlRecord]) -> None:
-        """Write all of them by their keys, or none; nothing at all when there are none. Raises NotWritten."""
-        packed = {key: self._packed(key, record) for key, record in records.items()}
+    def write(self, records: Mapping[str, ControlRecord], deleted: Mapping[str, Stamp] | None = None) -> None:
+        """Write and delete all of them by their keys, or none; nothing at all when there are none. Raises NotWritten.
+
+        Each has its entry in control.history.
+        """
+        packed: dict[str, bytes | None] = {key: self._packed(key, record) for key, record in records.items()}
+        packed |= dict.fromkeys(deleted or ())
         if not packed:
             return
         try:
             self._producer.begin_transaction()
-            for key, value in packed.items():
-                self._producer.produce(self._topic.name, value, key.encode())
+            offsets = self._offsets(packed)
+            for key, record in records.items():
+                change = change_of(self._topic.name, key, offsets[key], record, packed[key] or b"", records)
+                self._producer.produce(HISTORY.name, self._wire.encode(change), self._topic.name.encode())
+            for key, stamp in (deleted or {}).items():
+                change = deletion_of(self._topic.name, key, offsets[key], stamp)
+                self._producer.produce(HISTORY.name, self._wire.encode(change), self._topic.name.encode())
             self._producer.commit_transaction(TRANSACTION_SECONDS)
         except KafkaException as error:
             with contextlib.suppress(KafkaException):  # who is fenced has nothing left to abort
                 self._producer.abort_transaction(TRANSACTION_SECONDS)
             raise self._failed(error) from error
+
+    def _offsets(self, packed: Mapping[str, bytes | None]) -> dict[str, int]:
+        """Produce the records; the offsets that the broker gave them."""
+        offsets: dict[str, int] = {}
+        failures: list[KafkaError] = []
+
+        def delivered(key: str) -> Delivery:
+            def take(error: KafkaError | None, message: Message) -> None:
+                if error is not None:
+                    failures.append(error)
+                else:
+                    offsets[key] = int(message.offset() or 0)
+
+            return take
+
+        for key, value in packed.items():
+            self._producer.produce(self._topic.name, value, key.encode(), on_delivery=delivered(key))
+        self._producer.flush(TRANSACTION_SECONDS)
+        if failures or len(offsets) < len(packed):
+            raise KafkaException(failures[0] if failures else KafkaError(KafkaError._MSG_TIMED_OUT))
+        return offsets
 
     def _packed(self, key: str, record: ControlRecord) -> bytes:
         packed = self._wire.encode(record)
@@ -121,7 +158,9 @@ class ControlWriter:
         return packed
 
     def _failed(self, error: KafkaException) -> NotWritten:
-        return NotWritten(
-            f"{self._settings.brokers}: the transaction failed: {error.args[0].str()}. Nothing was written; see"
+        cause = error.args[0]
+        kind = Fenced if cause.code() in FENCED else NotWritten
+        return kind(
+            f"{self._settings.brokers}: the transaction failed: {cause.str()}. Nothing was written; see"
             f" `{LOOK[self._topic.name]}`, then try again."
         )
