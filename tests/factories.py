@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.core.context import Approval, Policy, RosterEntry, Switch
+from streams.core.context import Alarm, Approval, ControlChange, Guard, ModelVersion, Policy, RosterEntry, Switch
 from streams.core.effects import (
     AnswerRequest,
     CommandCadence,
     Contribution,
+    EmitExample,
     EvidenceItem,
     HoldView,
     PublishScore,
@@ -140,7 +141,27 @@ def a_switch(**fields: Any) -> Switch:
     return Switch(**_control({"name": "automation", "on": True, **fields}))
 
 
-CONTROLS = (a_policy_record, a_rep, an_approval, a_switch)
+def a_model_version(**fields: Any) -> ModelVersion:
+    """Who has which role; of a version itself, give `document`, `sha256` and `line`."""
+    known = {"version": "online-000000500", "champion": "online-000000500", "follows": ("champion",)}
+    return ModelVersion(**_control({**known, "former": ("rules",), "since": {"champion": T0}, **fields}))
+
+
+def an_alarm(**fields: Any) -> Alarm:
+    known = {"name": "drift:score", "on": True, "value": 0.31, "threshold": 0.2, "detail": "PSI 0.31", "distrust": True}
+    return Alarm(**_control({**known, **fields}))
+
+
+def a_guard(**fields: Any) -> Guard:
+    return Guard(**_control({"queue": "sales", "open_cases": 130, "capacity": 100, "points": 5.0, **fields}))
+
+
+def a_control_change(**fields: Any) -> ControlChange:
+    known = {"topic": "control.switches", "key": "automation", "offset": 12, "value": b"\0", "sha256": "0" * 64}
+    return ControlChange(**_control({**known, **fields}))
+
+
+CONTROLS = (a_policy_record, a_rep, an_approval, a_switch, a_model_version, an_alarm, a_guard, a_control_change)
 
 
 # --- effects
@@ -179,7 +200,7 @@ def a_route(**fields: Any) -> RouteLead:
 def a_published_score(**fields: Any) -> PublishScore:
     known = {
         "score": 60.0, "low": 50.0, "high": 70.0, "confidence": 0.9, "contributions": (a_contribution(),),
-        "policy_version": "2026-06-08.1", "model_version": "rules", "scored_at": T0,
+        "policy_version": "2026-06-08.1", "model_version": "rules", "probability": None, "scored_at": T0,
     }  # fmt: skip
     return PublishScore(**_effect({**known, **fields}))
 
@@ -225,4 +246,16 @@ def a_decision_record(**fields: Any) -> RecordDecision:
     return RecordDecision(**_effect({**known, **fields}))
 
 
-EFFECTS = (a_route, a_published_score, a_cadence_command, a_case, a_verdict, a_decision_record)
+def an_example(**fields: Any) -> EmitExample:
+    known = {
+        "example_id": "label-1", "supersedes": None, "previous": None, "label": True, "outcome": "accepted",
+        "provisional": False, "reason_code": None, "actor": "ana", "decided_at": T0, "labelled_at": T0 + HOUR,
+        "emitted_at": T0 + HOUR, "features": {"fit": 82.0, "stage": "qualify"}, "groups": {"age_band": "25-39"},
+        "tier": "T2_WARM", "queue": "sales", "human": False, "selected": True, "score": 60.0, "rule_score": 60.0,
+        "model_version": "rules", "predictions": {}, "propensity": 1.0, "explore": False, "audit": False,
+        "human_at": None,
+    }  # fmt: skip
+    return EmitExample(**_effect({**known, **fields}))
+
+
+EFFECTS = (a_route, a_published_score, a_cadence_command, a_case, a_verdict, a_decision_record, an_example)

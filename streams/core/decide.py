@@ -17,14 +17,16 @@ from streams.core.cadence import command_cadence, waits_for_switch
 from streams.core.caps import fold_touch
 from streams.core.cases import next_case_due, tick_cases, withdraw_cases
 from streams.core.context import Context
-from streams.core.effects import Effect, RecordDecision
-from streams.core.events import ActivitySignal, CaseReview, Event, OutreachRequest, ReplySignal, Tick
+from streams.core.effects import Effect, PublishScore, RecordDecision, RouteLead
+from streams.core.events import ActivitySignal, CaseReview, Event, OutcomeLabel, OutreachRequest, ReplySignal, Tick
 from streams.core.evidence import evidence_from, reason_from, summary_of
+from streams.core.exposure import expose, learn_outcome, pass_horizon
 from streams.core.fact_table import DEFAULTS
 from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
 from streams.core.gate import answer_request
 from streams.core.holds import active_holds, fold_holds, next_hold_change, open_threads
+from streams.core.judging import compare_models, judge
 from streams.core.moment import ActiveHold, Assessment, Moment
 from streams.core.opening import open_or_extend
 from streams.core.policy import ConditionRow
@@ -100,6 +102,12 @@ def _settle(
         waiting = next((case.case_id for case in state.cases if case.request_id == event.event_id), None)
         effects.append(answer_request(state, moment, event, look, waiting, context))
     effects += publish_score(state, look, moment, context)
+    if any(type(effect) is RouteLead or type(effect) is PublishScore for effect in effects):
+        expose(state, look, moment, context)
+    if type(event) is OutcomeLabel:
+        effects += learn_outcome(state, event, moment, context)
+    elif state.horizon_at != NEVER and state.horizon_at <= now:
+        effects += pass_horizon(state, moment, context)
     if effects or _views(before) != _views(holds):
         effects.append(_record(state, event, look, before, tier_before, tuple(effects), moment, context))
     return Decision(state, _due_at(state, holds, now, context), tuple(effects), Kind.DECIDED if effects else Kind.QUIET)
@@ -133,13 +141,19 @@ def _assess(
     signals = state.signals
     # What is open, not what holds: a bad satisfaction score is no ticket, a system's opportunity holds nothing.
     signals.severe_tickets, signals.opportunities = open_threads(state, "ticket"), open_threads(state, "opportunity")
-    score = score_lead(state, moment.now, context)
+    rule = score_lead(state, moment.now, context)
+    judged = judge(state, rule, moment, context)
+    score = judged.score
     facts = facts_from(state, moment, event, reading, score, context)
+    if judged.predictions:
+        compare_models(facts, judged, rule, context)
     tier, held = context.policy.evaluate(facts)
     fired = _news(held, state.routing.conditions) if held else ()
     state.routing.conditions = tuple(row.id for row in held)
     mark_score(state, score, moment.now)
-    return Assessment(score, facts, tier, held, fired, holds)
+    return Assessment(
+        score, facts, tier, held, fired, holds, rule.score, judged.version, judged.probability, judged.predictions
+    )
 
 
 def _news(held: tuple[ConditionRow, ...], before: tuple[str, ...]) -> tuple[ConditionRow, ...]:
@@ -194,7 +208,7 @@ def _record(
         now=moment.now,
         policy_version=policy.version,
         policy_hash=policy.sha256,
-        model_version=context.models.version,
+        model_version=look.model_version,
         # A fact at its default says nothing, and there are fifty: they would be two thirds of the record.
         facts={name: value for name in policy.reads if (value := look.facts[name]) != DEFAULTS[name]},
         conditions=tuple(reason_from(row, look.facts, moment.now) for row in look.held),
@@ -211,7 +225,7 @@ def _record(
         effects=tuple(summary_of(effect) for effect in effects),
         propensity=routing.propensity,
         explore=routing.explore,
-        predictions={},
+        predictions=dict(look.predictions),
         guards={},
     )
 
@@ -221,6 +235,8 @@ def _due_at(state: LeadState, holds: tuple[ActiveHold, ...], now: int, context: 
     times = [next_hold_change(state, now, context, holds), next_look_at(state, now, context)]
     if state.cases:
         times.append(next_case_due(state))
+    if state.horizon_at != NEVER:
+        times.append(state.horizon_at)
     if state.routing.cadence != "running":
         times.append(waits_for_switch(state, holds, now))
     soonest = min([at for at in times if at != NEVER], default=NEVER)

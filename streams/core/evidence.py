@@ -10,6 +10,7 @@ from streams.core.effects import (
     AnswerRequest,
     CommandCadence,
     Effect,
+    EmitExample,
     EvidenceItem,
     PublishScore,
     Reason,
@@ -131,4 +132,9 @@ def summary_of(effect: Effect) -> str:
         case AnswerRequest():
             until = f" until {minute_of(effect.until)}" if effect.until is not None else ""
             return f"{effect.verdict} request {effect.request_id}{until}: {effect.reason}"
+        case EmitExample():
+            provisional = ", nothing heard so far" if effect.provisional else ""
+            corrects = f", corrects {effect.supersedes}" if effect.supersedes else ""
+            answer = "yes" if effect.label else "no"
+            return f"learn {answer} ({effect.outcome}{provisional}) of {effect.decision_id}{corrects}"
     raise TypeError(f"{type(effect).__name__} has no summary: add one to streams/core/evidence.py")

@@ -70,7 +70,7 @@ GROUPS: dict[str, tuple[Fact, ...]] = {
         _number("days_to_renewal", FAR, "whole days, below 0: past", "until the contract renews"),
     ),
     "Score and axes": (
-        _number("score", 0, "0..100", "rule score, see streams/core/scoring.py"),
+        _number("score", 0, "0..100", "the model's score, or the rules' while no model decides"),
         _number("confidence", 0, "0..1", "trust in the score"),
         _number("interval", 1, "0..1", "width of the score's interval, as a share of the scale"),
         _number("evidence", 0, "count", "scoring events seen"),
@@ -84,6 +84,8 @@ GROUPS: dict[str, tuple[Fact, ...]] = {
         _number("days_since_sentiment", FAR, _DAYS, "since then"),
         _number("negatives", 0, "0..4", "negative sentiments within negative_window_days"),
         _number("model_tiers_apart", 0, "tiers", "between the model's answer and the rules'; 0 without a model"),
+        _number("challenger_tiers_apart", 0, "tiers", "between the score that decides and that of any other role"),
+        _flag("model_distrust", "drift or fairness raised an alarm that nobody has settled, or learning is frozen"),
     ),
     "Trust": (
         _number("score_jump", 0, "points, 0..100", "largest move within jump_hours on fewer than jump_events"),

@@ -43,6 +43,8 @@ def facts_from(
     facts["previous_tier"] = state.routing.computed_tier
     _score(facts, state.signals, score, now, policy)
     _profile(facts, state.known, now, context)
+    if context.alarms or context.models.frozen:
+        facts["model_distrust"] = True
     _history(facts, state.signals, now)
     _event(facts, state, event, reading, now, context)
     if state.signals.marks:
@@ -54,16 +56,8 @@ def facts_from(
 
 
 def _score(facts: Facts, signals: Signals, score: Score, now: int, policy: CompiledPolicy) -> None:
-    points, nearest = score.score, 100.0
-    facts["score"] = points
-    facts["confidence"] = score.confidence
-    facts["interval"] = score.width
+    facts |= score_facts(score, policy.sampling.boundaries)
     facts["evidence"] = signals.evidence
-    for boundary in policy.sampling.boundaries:
-        distance = abs(points - boundary)
-        if distance < nearest:
-            nearest = distance
-    facts["boundary_distance"] = nearest
     if signals.fit is not None:
         facts["has_fit"], facts["fit"] = True, signals.fit.value
     if signals.engagement is not None:
@@ -79,6 +73,16 @@ def _score(facts: Facts, signals: Signals, score: Score, now: int, policy: Compi
     if signals.negatives:
         since = now - policy.values["negative_window_days"] * DAY_MS
         facts["negatives"] = sum(at >= since for at, _ in signals.negatives)
+
+
+def score_facts(score: Score, boundaries: tuple[float, ...]) -> Facts:
+    """The facts that a score gives."""
+    points, nearest = score.score, 100.0
+    for boundary in boundaries:
+        distance = abs(points - boundary)
+        if distance < nearest:
+            nearest = distance
+    return {"score": points, "confidence": score.confidence, "interval": score.width, "boundary_distance": nearest}
 
 
 def _profile(facts: Facts, known: Known, now: int, context: Context) -> None:

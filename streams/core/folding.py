@@ -25,11 +25,12 @@ from streams.core.events import (
     SentimentSignal,
 )
 from streams.core.reading import Reading, ReplyClass
-from streams.core.state import NEGATIVES, Known, LeadState, Measure, Rejection, Signals, Stated, recorded
+from streams.core.state import ATTRIBUTES, NEGATIVES, Known, LeadState, Measure, Rejection, Signals, Stated, recorded
 
 MINUTE_MS = 60_000
 NEGATIVE_FROM = -0.3  # milder sentiment is not kept as negative evidence; the policy's thresholds lie below it
 REACTIONS = frozenset({"opened", "clicked", "form_submitted", "meeting_booked", "meeting_held"})
+LONGEST_ATTRIBUTE = 100  # characters of a declared attribute that are kept
 HUMAN_TOUCHES = frozenset({"phone", "meeting", "chat"})
 
 
@@ -63,6 +64,14 @@ def _profile(state: LeadState, event: LeadProfile, reading: Reading | None, cont
     if event.email is not None:
         mailbox, _, known.email_domain = event.email.lower().rpartition("@")
         known.role_mailbox = mailbox in context.policy.values.get("role_mailboxes", ())
+    if event.attributes:
+        known.attributes = _declared(known.attributes, event.attributes)
+
+
+def _declared(before: dict[str, str], stated: dict[str, str]) -> dict[str, str]:
+    """Declared attributes, the latest statement of each; an empty one takes it back."""
+    both = {name: value[:LONGEST_ATTRIBUTE] for name, value in sorted((before | stated).items()) if value}
+    return both if len(both) <= ATTRIBUTES else dict(list(both.items())[:ATTRIBUTES])
 
 
 PLAIN_FIELDS = (

@@ -55,3 +55,7 @@ class Assessment(NamedTuple):
     held: tuple[ConditionRow, ...]  # conditions that hold now
     fired: tuple[ConditionRow, ...]  # of those, the ones that count as news: a pulse, or an edge from not held to held
     holds: tuple[ActiveHold, ...]  # strongest first
+    rule_score: float = 0.0  # the policy's own, whoever decides
+    model_version: str = "rules"  # that decides
+    probability: float | None = None  # by that model
+    predictions: Mapping[str, float] = {}  # by version, of every role that scored

@@ -257,7 +257,7 @@ class CompiledPolicy:
         queues: Mapping[str, QueueRow],
         sampling: SamplingRow,
         gate: GateRow,
-        learning: LearningRow,
+        learning: LearningRow = LearningRow(),
         governance: GovernanceRow = AS_SHIPPED,
         values: Mapping[str, Any],
         domains: Mapping[str, int],

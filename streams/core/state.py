@@ -24,6 +24,7 @@ SEEN_BYTES = 8
 SEEN_EVENTS = 64  # how many event ids are remembered for deduplication
 SCORE_MARKS = 6
 NEGATIVES = 4
+ATTRIBUTES = 40  # declared attributes that are kept, the first by name
 
 
 class Stated(msgspec.Struct, array_like=True, gc=False):
@@ -82,6 +83,7 @@ class Known(msgspec.Struct, array_like=True, gc=False):
     consent: Recorded | None = None
     disputed: tuple[str, ...] = ()  # fields on which sources disagree
     disputed_at: int = NEVER
+    attributes: dict[str, str] = {}  # declared: for learning and fairness, at most ATTRIBUTES
 
 
 class Mark(msgspec.Struct, array_like=True, gc=False):
@@ -163,6 +165,9 @@ class LeadState(msgspec.Struct, array_like=True, gc=False):
     settled_at: int = NEVER  # lane clock of the last decision: what held then is what an effect changes
     approvals: list[CaseApproval] = []  # what people approved in cases, for this lead; newest last
     promises: list[Promise] = []  # sends that were allowed and have not happened yet
+    exposure: bytes = b""  # what was known at the latest decision without an outcome, see streams/core/exposure.py
+    labelled: bytes = b""  # the same of the latest decision with an outcome
+    horizon_at: int = NEVER  # when the former counts as a "no"
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -1,0 +1,189 @@
+"""What was known at a decision, kept in the lead's state until somebody says what came of it.
+
+Law of this module: an outcome is learned with what was known when the lead was decided, never with what came later. Two
+decisions are kept at most: the latest, and the latest that has an outcome, so that a correction finds it. They are
+kept as bytes, so that an event that is about something else does not unpack them. Only labels and the horizon read them.
+
+Next: streams/lane/pipeline.py
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.core.context import Context
+from streams.core.effects import EmitExample
+from streams.core.events import OutcomeLabel
+from streams.core.features import NAMES, Row, features_from, row_of
+from streams.core.moment import Assessment, Moment
+from streams.core.state import NEVER, LeadState
+
+NOTHING = "none"  # the outcome of a decision of which nothing was heard
+UNKNOWN = "unknown"  # the value of a declared group that nobody has stated
+
+
+class Labelled(msgspec.Struct, array_like=True, gc=False):
+    """What was said of a decision last."""
+
+    example_id: str
+    label: bool
+    at: int  # when it happened; of a provisional one, when the horizon passed
+    provisional: bool = False
+
+
+class Exposure(msgspec.Struct, array_like=True, gc=False):
+    """One decision as it will be learned from."""
+
+    decision_id: str
+    at: int
+    tier: str
+    queue: str
+    human: bool
+    selected: bool
+    score: float
+    rule_score: float
+    model_version: str
+    predictions: dict[str, float]
+    propensity: float
+    explore: bool
+    audit: bool
+    row: Row
+    attributes: dict[str, str]
+    said: Labelled | None = None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Exposure).decode
+
+
+def expose(state: LeadState, look: Assessment, moment: Moment, context: Context) -> None:
+    """Keep what was known at this decision. An earlier one without an outcome is forgotten: the latest is judged."""
+    routing = state.routing
+    tier = next((tier for tier in context.policy.tiers if tier.id == routing.tier), look.tier)
+    exposure = Exposure(
+        moment.decision_id, moment.now, routing.tier, routing.queue, routing.human, tier.human or tier.auto_accept,
+        look.score.score, look.rule_score, look.model_version, dict(look.predictions), routing.propensity,
+        routing.explore, bool(look.facts["audit_sampled"]), row_of(state, moment.now, context.policy.score),
+        state.known.attributes,
+    )  # fmt: skip
+    state.exposure = _encode(exposure)
+    horizon = context.policy.learning.horizon_ms
+    # Of a lead with an outcome there is nothing to assume any more.
+    state.horizon_at = moment.now + horizon if horizon and not state.labelled else NEVER
+
+
+def learn_outcome(state: LeadState, event: OutcomeLabel, moment: Moment, context: Context) -> tuple[EmitExample, ...]:
+    """The example that an outcome makes of the decision it judges; none when it says nothing new."""
+    learning = context.policy.learning
+    if event.outcome not in learning.positive and event.outcome not in learning.negative:
+        return ()
+    label = event.outcome in learning.positive
+    exposure = _judged(state, event)
+    if exposure is None:
+        return ()
+    said, news = exposure.said, Labelled(event.event_id, label, event.occurred_at)
+    if said is not None and said.label == label:
+        if said.provisional:  # now somebody has said it
+            _keep(state, exposure, Labelled(said.example_id, label, event.occurred_at))
+        return ()
+    if said is not None and not (said.provisional or event.supersedes or event.occurred_at >= said.at):
+        return ()  # it came late, and something newer stands
+    _keep(state, exposure, news)
+    return (
+        _example(
+            state, exposure, moment, context,
+            example_id=event.event_id, label=label, outcome=event.outcome, provisional=False,
+            reason_code=event.reason_code, actor=event.actor, labelled_at=event.occurred_at,
+        ),
+    )  # fmt: skip
+
+
+def pass_horizon(state: LeadState, moment: Moment, context: Context) -> tuple[EmitExample, ...]:
+    """The provisional "no" of a decision of which nothing was heard for the whole horizon."""
+    at = state.horizon_at
+    if at == NEVER or moment.now < at:
+        return ()
+    exposure = _decode(state.exposure)
+    example_id = f"{exposure.decision_id}/horizon"
+    _keep(state, exposure, Labelled(example_id, False, at, provisional=True))
+    return (
+        _example(
+            state, exposure, moment, context,
+            example_id=example_id, label=False, outcome=NOTHING, provisional=True,
+            reason_code=None, actor=None, labelled_at=at,
+        ),
+    )  # fmt: skip
+
+
+def _judged(state: LeadState, event: OutcomeLabel) -> Exposure | None:
+    """The decision that an outcome is about: the one that it corrects or names, else the latest before it."""
+    kept = [_decode(packed) for packed in (state.exposure, state.labelled) if packed]
+    if event.supersedes is not None:
+        for exposure in kept:
+            if exposure.said is not None and exposure.said.example_id == event.supersedes:
+                return exposure
+    for exposure in kept:
+        if exposure.decision_id == event.decision_id:
+            return exposure
+    # A sender's clock may lag behind ours: before every decision, it can only mean the first one that is left.
+    return next((exposure for exposure in kept if exposure.at <= event.occurred_at), kept[-1] if kept else None)
+
+
+def _keep(state: LeadState, exposure: Exposure, said: Labelled) -> None:
+    """Keep what was said of a decision. The one without an outcome has one now, and stands in its other place."""
+    if exposure.said is None:
+        state.exposure, state.horizon_at = b"", NEVER
+    exposure = msgspec.structs.replace(exposure, said=said)
+    state.labelled = _encode(exposure)
+
+
+def _example(
+    state: LeadState,
+    exposure: Exposure,
+    moment: Moment,
+    context: Context,
+    *,
+    example_id: str,
+    label: bool,
+    outcome: str,
+    provisional: bool,
+    reason_code: str | None,
+    actor: str | None,
+    labelled_at: int,
+) -> EmitExample:
+    policy, said, touched_at = context.policy, exposure.said, state.signals.human_touch_at
+    return EmitExample(
+        lead_id=moment.lead_id,
+        decision_id=exposure.decision_id,
+        example_id=example_id,
+        supersedes=None if said is None else said.example_id,
+        previous=None if said is None else said.label,
+        label=label,
+        outcome=outcome,
+        provisional=provisional,
+        reason_code=reason_code,
+        actor=actor,
+        decided_at=exposure.at,
+        labelled_at=labelled_at,
+        emitted_at=moment.now,
+        features=features_from(exposure.row, exposure.attributes, policy.learning),
+        groups=groups_of(exposure, policy.governance.groups),
+        tier=exposure.tier,
+        queue=exposure.queue,
+        human=exposure.human,
+        selected=exposure.selected,
+        score=exposure.score,
+        rule_score=exposure.rule_score,
+        model_version=exposure.model_version,
+        predictions=exposure.predictions,
+        propensity=exposure.propensity,
+        explore=exposure.explore,
+        audit=exposure.audit,
+        human_at=touched_at if touched_at >= exposure.at else None,
+    )
+
+
+def groups_of(exposure: Exposure, groups: tuple[str, ...]) -> dict[str, str]:
+    """The declared groups as they stood at the decision: an attribute, or a category among the features."""
+    values = {name: value for name, value in zip(NAMES, exposure.row, strict=False) if isinstance(value, str)}
+    return {name: exposure.attributes.get(name) or values.get(name) or UNKNOWN for name in groups}
