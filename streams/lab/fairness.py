@@ -16,22 +16,19 @@ chance that a world without differences raises any alarm at one look is at most 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import exp, inf, log, sqrt
 from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import norm
+
+from streams.lab.rates import WAIT_STEP, added, log_quantiles, no_waits, quantile_of_normal
 
 Ratio = Literal["selection", "missed", "wait"]
 Verdict = Literal["alarm", "watch", "ok", "best", "insufficient n", "not declared"]
 
 UNDECLARED = "unknown"  # the value of leads that declare none: shown, never compared
-WAIT_BINS = 64  # of waits: from a second to 90 days, a factor of 1.29 each
-WAIT_FIRST_MS, WAIT_LAST_MS = 1_000.0, 90 * 86_400_000.0
-WAIT_STEP = log(WAIT_LAST_MS / WAIT_FIRST_MS) / WAIT_BINS
 RESAMPLES = 400
 HALF = 0.5
 
@@ -43,14 +40,15 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
     selected: int = 0
     good: int = 0  # labelled, and a good lead
     missed: int = 0  # good, and was not selected
-    waits: list[int] = msgspec.field(default_factory=lambda: [0] * WAIT_BINS)  # first human touches, by log of the wait
+    # first human touches, by the log of the wait
+    waits: list[int] = msgspec.field(default_factory=no_waits)
 
     def add(self, other: Tally) -> None:
         self.decided += other.decided
         self.selected += other.selected
         self.good += other.good
         self.missed += other.missed
-        self.waits = [mine + yours for mine, yours in zip(self.waits, other.waits, strict=True)]
+        self.waits = added((self.waits, other.waits))
 
 
 class Rules(NamedTuple):
@@ -95,11 +93,6 @@ class _Measure(NamedTuple):
     variance: float  # of log_benefit
 
 
-def wait_bin(ms: float) -> int:
-    """Where a wait is counted in Tally.waits."""
-    return min(max(int(log(max(ms, 1.0) / WAIT_FIRST_MS) / WAIT_STEP), 0), WAIT_BINS - 1)
-
-
 def findings(groups: Mapping[str, Mapping[str, Tally]], rules: Rules) -> tuple[Finding, ...]:
     """Every ratio of every value of every group, in the order of the names."""
     families = [
@@ -109,8 +102,8 @@ def findings(groups: Mapping[str, Mapping[str, Tally]], rules: Rules) -> tuple[F
     ]
     large = [_large(measures, values, rules) for _, _, measures, values in families]
     pairs = sum(len(eligible) * (len(eligible) - 1) // 2 for eligible in large)
-    z = float(norm.isf((1 - rules.confidence) / 2))
-    strict_z = float(norm.isf(rules.error / 2 / max(pairs, 1)))
+    z = quantile_of_normal((1 + rules.confidence) / 2)
+    strict_z = quantile_of_normal(1 - rules.error / 2 / max(pairs, 1))
     return tuple(
         finding
         for (group, ratio_of, measures, values), eligible in zip(families, large, strict=True)
@@ -181,22 +174,11 @@ def _wait(tally: Tally) -> _Measure:
     n = int(waits.sum())
     if n == 0:
         return _Measure(0, None, 0.0, 0.0, inf)
-    middle = float(_log_medians(waits[None, :])[0])
-    resampled = np.random.default_rng(n).multinomial(n, waits / n, size=RESAMPLES)  # seeded: the same counts, the same
+    middle = float(log_quantiles(waits[None, :])[0])
+    resampled = np.random.default_rng(n).multinomial(n, waits / n, size=RESAMPLES)  # seeded: the same again each time
     # The bins are as wide as the doubt about a median inside one.
-    variance = float(_log_medians(resampled).var()) + WAIT_STEP**2 / 12
+    variance = float(log_quantiles(resampled).var()) + WAIT_STEP**2 / 12
     return _Measure(n, exp(middle), exp(-middle), -middle, variance)
 
 
-def _log_medians(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The logarithm of the median of each row of counts, interpolated within its bin."""
-    running = counts.cumsum(axis=1)
-    half = running[:, -1:] / 2
-    at = (running < half).sum(axis=1)
-    rows = np.arange(len(counts))
-    here = counts[rows, at]
-    part = (half[:, 0] - (running[rows, at] - here)) / np.maximum(here, 1)
-    return np.asarray(log(WAIT_FIRST_MS) + (at + part) * WAIT_STEP, dtype=np.float64)
-
-
-_MEASURES = {"selection": _selection, "missed": _missed, "wait": _wait}
+_MEASURES: dict[Ratio, Callable[[Tally], _Measure]] = {"selection": _selection, "missed": _missed, "wait": _wait}
