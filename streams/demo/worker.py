@@ -1,4 +1,4 @@
-"""One `leadlane worker` in a process of its own, as in earnest: its work and the demo's do not share a Python."""
+"""`leadlane worker` and `leadlane lab` in processes of their own, as in earnest: nobody's work shares a Python."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -25,10 +26,14 @@ LOG_TAIL_LINES = 15
 LOOPBACK = "127.0.0.1"
 
 
-class WorkerProcess:
-    """A running worker. Use as a context manager; it is ready when that is entered."""
+class Process:
+    """A running `leadlane COMMAND` with a web port. Use as a context manager; it is ready when that is entered."""
 
-    def __init__(self, brokers: str, lanes: int, log_file: Path, app_id: str | None = None) -> None:
+    command: str
+    port_variable: str
+
+    def __init__(self, brokers: str, lanes: int, log_file: Path, app_id: str | None = None, **more: str) -> None:
+        """`more`: other settings, by their environment variables."""
         self.log_file = log_file
         self._port = _free_port()
         self._environment = os.environ | {
@@ -36,20 +41,21 @@ class WorkerProcess:
             "LEADLANE_LANES": str(lanes),
             "LEADLANE_SLOT": "demo",
             "LEADLANE_WEB_HOST": LOOPBACK,
-            "LEADLANE_WEB_PORT": str(self._port),
+            self.port_variable: str(self._port),
             **({"LEADLANE_APP_ID": app_id} if app_id else {}),
+            **more,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> WorkerProcess:
+    def __enter__(self) -> Self:
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli", "worker"],
+                [sys.executable, "-m", "streams.cli", self.command],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C ends the demo, and the demo ends the worker
+                start_new_session=True,  # Ctrl-C ends the demo, and the demo ends the process
             )
         try:
             self._wait_until_ready()
@@ -68,16 +74,19 @@ class WorkerProcess:
     def must_run(self) -> None:
         """Raises NotReady with the log's tail when the worker has ended."""
         if self._process is not None and self._process.poll() is not None:
-            raise NotReady(f"the worker ended with exit code {self._process.returncode}. {self._tail()}")
-
-    def outcomes(self) -> Counter[str]:
-        """How many input records ended how, as /metrics says: decided, quiet, duplicate, dead_letter ..."""
-        return outcomes_from(self.exposition())
+            raise NotReady(f"the {self.command} ended with exit code {self._process.returncode}. {self._tail()}")
 
     def exposition(self) -> str:
         """Its metrics, in the Prometheus text format."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=ANSWER_SECONDS) as answer:
             return str(answer.read().decode())
+
+    def kill(self) -> None:
+        """End it as the kernel does: at once, without a word."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
 
     def stop(self) -> None:
         if self._process is None:
@@ -99,11 +108,35 @@ class WorkerProcess:
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(POLL_SECONDS)
-        raise NotReady(f"the worker is not ready after {READY_SECONDS:.0f} s. {self._tail()}")
+        raise NotReady(f"the {self.command} is not ready after {READY_SECONDS:.0f} s. {self._tail()}")
 
     def _tail(self) -> str:
         lines = self.log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
         return f"Its log, {self.log_file}, ends with:\n" + "\n".join(f"  | {line}" for line in lines)
+
+
+class WorkerProcess(Process):
+    """A running worker."""
+
+    command = "worker"
+    port_variable = "LEADLANE_WEB_PORT"
+
+    def outcomes(self) -> Counter[str]:
+        """How many input records ended how, as /metrics says: decided, quiet, duplicate, dead_letter ..."""
+        return outcomes_from(self.exposition())
+
+
+class LabProcess(Process):
+    """A running lab."""
+
+    command = "lab"
+    port_variable = "LEADLANE_LAB_WEB_PORT"
+
+    def snapshot(self) -> str:
+        """Publish what is learned now; the version, or why there is none."""
+        asked = urllib.request.Request(f"{self.url}/snapshot", method="POST")
+        with urllib.request.urlopen(asked, timeout=READY_SECONDS) as answer:
+            return str(answer.read().decode())
 
 
 def outcomes_from(exposition: str) -> Counter[str]:
