@@ -139,7 +139,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     switches: Mapping[str, bool] = {}
     models: Models = RULES_ALONE
     alarms: tuple[Alarm, ...] = ()  # those that are on and shake trust in the score
-    guards: Mapping[str, float] = {}  # queue -> points by which its guarded thresholds are raised
+    guards: Mapping[str, Guard] = {}  # by queue, only those that raise something
     offsets: Mapping[str, int] = {}  # control topic -> next offset, for the journal
     reps: Mapping[str, RosterEntry] = {}  # the roster by rep_id; filled in from `roster`
 

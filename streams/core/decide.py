@@ -25,6 +25,7 @@ from streams.core.fact_table import DEFAULTS
 from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
 from streams.core.gate import answer_request
+from streams.core.guard import hold_back, look_again_at
 from streams.core.holds import active_holds, fold_holds, next_hold_change, open_threads
 from streams.core.judging import compare_models, judge
 from streams.core.moment import ActiveHold, Assessment, Moment
@@ -84,7 +85,7 @@ def _settle(
     state: LeadState, event: Event | Tick, reading: Reading | None, moment: Moment, context: Context
 ) -> Decision:
     now = moment.now
-    tier_before = state.routing.tier or None
+    tier_before, held_back_before = state.routing.tier or None, state.routing.held_back
     before = active_holds(state, state.settled_at or now, context)
     if not isinstance(event, Tick):
         fold(state, event, reading, context)
@@ -108,7 +109,7 @@ def _settle(
         effects += learn_outcome(state, event, moment, context)
     elif state.horizon_at != NEVER and state.horizon_at <= now:
         effects += pass_horizon(state, moment, context)
-    if effects or _views(before) != _views(holds):
+    if effects or _views(before) != _views(holds) or held_back_before != look.held_back:
         effects.append(_record(state, event, look, before, tier_before, tuple(effects), moment, context))
     return Decision(state, _due_at(state, holds, now, context), tuple(effects), Kind.DECIDED if effects else Kind.QUIET)
 
@@ -148,12 +149,17 @@ def _assess(
     if judged.predictions:
         compare_models(facts, judged, rule, context)
     tier, held = context.policy.evaluate(facts)
+    guarded = hold_back(state, facts, tier, held, moment.now, context) if context.guards else None
+    if guarded is not None:
+        tier, held = guarded.tier, guarded.held
     fired = _news(held, state.routing.conditions) if held else ()
     state.routing.conditions = tuple(row.id for row in held)
+    state.routing.held_back = guarded.held_back if guarded else ()
     mark_score(state, score, moment.now)
     return Assessment(
-        score, facts, tier, held, fired, holds, rule.score, judged.version, judged.probability, judged.predictions
-    )
+        score, facts, tier, held, fired, holds, rule.score, judged.version, judged.probability, judged.predictions,
+        state.routing.held_back, guarded.points if guarded else {},
+    )  # fmt: skip
 
 
 def _news(held: tuple[ConditionRow, ...], before: tuple[str, ...]) -> tuple[ConditionRow, ...]:
@@ -226,7 +232,8 @@ def _record(
         propensity=routing.propensity,
         explore=routing.explore,
         predictions=dict(look.predictions),
-        guards={},
+        guards=dict(look.guards),
+        held_back=look.held_back,
     )
 
 
@@ -237,6 +244,8 @@ def _due_at(state: LeadState, holds: tuple[ActiveHold, ...], now: int, context: 
         times.append(next_case_due(state))
     if state.horizon_at != NEVER:
         times.append(state.horizon_at)
+    if state.routing.held_back:
+        times.append(look_again_at(state, now, context))
     if state.routing.cadence != "running":
         times.append(waits_for_switch(state, holds, now))
     soonest = min([at for at in times if at != NEVER], default=NEVER)

@@ -151,8 +151,9 @@ class AnswerRequest(Effect, frozen=True, kw_only=True, gc=False):
 
 
 class EmitExample(Effect, frozen=True, kw_only=True, gc=False):
-    """What was known at a decision, and what came of it: `decision_id` is the decision that is judged."""
+    """What was known at a decision, and what came of it."""
 
+    judged: str  # decision_id of the decision that is judged
     example_id: str  # event_id of the label, or of the decision whose horizon passed without one
     supersedes: str | None  # the example that this one corrects ...
     previous: bool | None  # ... and what that one said
@@ -208,7 +209,8 @@ class RecordDecision(Effect, frozen=True, kw_only=True, gc=False):
     propensity: float
     explore: bool
     predictions: dict[str, float] = {}  # probability by model version, of every role that scored
-    guards: dict[str, float] = {}  # points by which full queues raised thresholds
+    guards: dict[str, float] = {}  # points by which full queues raised thresholds for this lead
+    held_back: tuple[str, ...] = ()  # tiers and conditions that hold but for that
 
 
 # record name of the schema -> effect; topics.py says which topic carries which record

@@ -59,3 +59,5 @@ class Assessment(NamedTuple):
     model_version: str = "rules"  # that decides
     probability: float | None = None  # by that model
     predictions: Mapping[str, float] = {}  # by version, of every role that scored
+    held_back: tuple[str, ...] = ()  # tiers and conditions that only the capacity guard keeps from holding
+    guards: Mapping[str, float] = {}  # by queue: points by which thresholds were raised for this lead

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 import zen
 
+from streams.core.guard import NO_GUARD, GuardRow, Threshold
 from streams.core.sampling import seed_of
 
 ConditionEffect = Literal["human", "stop", "review", "deny"]
@@ -32,6 +33,7 @@ class TierRow(msgspec.Struct, frozen=True):
     do_not: str = ""
     suppress: bool = False
     auto_accept: bool = False  # automation accepts: sampled for audit
+    sheds: bool = True  # the capacity guard may hold it back
 
 
 class ConditionRow(msgspec.Struct, frozen=True):
@@ -234,12 +236,14 @@ class CompiledPolicy:
 
     `expression` is one zen array: an element per tier, then one per condition, over `f[i]`, the i-th fact of `reads`.
     `answers` is a quicker form of it that is known to say the same (streams/policy/quick.py); without one, zen runs.
+    `raised` is the same expression with the capacity guard's thresholds as further elements of `f`, empty without any.
     """
 
     __slots__ = (
-        "_answers", "_pick", "_tier_count", "audit_seed", "calendar", "caps", "conditions", "domains", "expression",
-        "gate", "governance", "holds", "learning", "queues", "reads", "reads_background", "renewal_days", "sampling",
-        "score", "settling_ms", "sha256", "slas", "tiers", "values", "version",
+        "_answers", "_pick", "_raised_answers", "_tier_count", "audit_seed", "calendar", "caps", "conditions",
+        "domains", "expression", "gate", "governance", "guard", "guarded_queues", "holds", "learning", "queues",
+        "raised", "reads", "reads_background", "renewal_days", "sampling", "score", "settling_ms", "sha256", "slas",
+        "thresholds", "tiers", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -259,11 +263,15 @@ class CompiledPolicy:
         gate: GateRow,
         learning: LearningRow = LearningRow(),
         governance: GovernanceRow = AS_SHIPPED,
+        guard: GuardRow = NO_GUARD,
         values: Mapping[str, Any],
         domains: Mapping[str, int],
         expression: str,
         reads: tuple[str, ...],
         answers: Callable[[Sequence[Any]], list[bool]] | None = None,
+        thresholds: tuple[Threshold, ...] = (),
+        raised: str = "",
+        raised_answers: Callable[[Sequence[Any]], list[bool]] | None = None,
     ) -> None:
         self.version, self.sha256 = version, sha256
         self.tiers, self.conditions = tiers, conditions
@@ -282,10 +290,21 @@ class CompiledPolicy:
         self._tier_count = len(tiers)
         self._pick = itemgetter(*reads, reads[0])  # one more than is read: with a single name it would give no tuple
         self._answers = answers or zen_answers(expression)
+        self.guard, self.thresholds, self.raised = guard, thresholds, raised
+        self.guarded_queues = frozenset(threshold.queue for threshold in thresholds)
+        self._raised_answers = raised_answers or zen_answers(raised or expression)
 
     def evaluate(self, facts: Mapping[str, Any]) -> tuple[TierRow, tuple[ConditionRow, ...]]:
         """The first tier that matches and the conditions that hold, in the policy's order."""
-        answers = self._answers(self._pick(facts))
+        return self._rows(self._answers(self._pick(facts)))
+
+    def evaluate_raised(
+        self, facts: Mapping[str, Any], thresholds: tuple[float, ...]
+    ) -> tuple[TierRow, tuple[ConditionRow, ...]]:
+        """`evaluate` where the values of `self.thresholds` are these."""
+        return self._rows(self._raised_answers((*self._pick(facts)[:-1], *thresholds)))
+
+    def _rows(self, answers: list[bool]) -> tuple[TierRow, tuple[ConditionRow, ...]]:
         tier, held = self.tiers[answers.index(True)], answers[self._tier_count :]
         if True not in held:
             return tier, ()

@@ -148,6 +148,7 @@ class Routing(msgspec.Struct, array_like=True, gc=False):
     explore: bool = False
     chosen_tier: str = ""  # by a person's override: stands until the computed tier changes
     computed_tier: str = ""  # the policy's answer at the last look
+    held_back: tuple[str, ...] = ()  # tiers and conditions that the capacity guard held back at the last look
 
 
 class LeadState(msgspec.Struct, array_like=True, gc=False):
