@@ -5,16 +5,15 @@ Law of this module: it decides with the same code as the lane and compares nothi
 
 from __future__ import annotations
 
-import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple, Protocol
 
 from streams.lane.job import ControlView, Job
 from streams.lane.merge import in_order
 from streams.lane.privates import Record
-from streams.lane.processor import Batch, JournalEntry, Outcome
-from streams.lane.store import DictStore
+from streams.lane.processor import DUE_BYTES, NEVER, Batch, JournalEntry, Outcome
 
 
 class Entries(Protocol):
@@ -23,13 +22,46 @@ class Entries(Protocol):
     def __getitem__(self, topic: str) -> Sequence[Record]: ...
 
 
+NO_TIMER = NEVER.to_bytes(DUE_BYTES, "big")
+
+
+class PlainStore:
+    """The states of one lane, quick and large: history passes in fast motion, and one lane at a time is held."""
+
+    def __init__(self) -> None:
+        self.view: dict[bytes, bytes] = {}
+        self._timers: list[tuple[bytes, bytes]] = []  # (due, key); one that no state has any more is skipped
+
+    def apply(self, changed: Mapping[bytes, bytes | None]) -> None:
+        view, timers = self.view, self._timers
+        for key, packed in changed.items():
+            if packed is None:
+                view.pop(key, None)
+                continue
+            due, before = packed[:DUE_BYTES], view.get(key, NO_TIMER)[:DUE_BYTES]
+            view[key] = packed
+            if due not in (before, NO_TIMER):
+                heappush(timers, (due, key))
+
+    def due(self, now: int, limit: int) -> list[bytes]:
+        """As the lane's store answers: the first `limit` due keys in the order (due, key); nothing changes."""
+        end, timers, found = now.to_bytes(DUE_BYTES, "big"), self._timers, list[tuple[bytes, bytes]]()
+        while timers and timers[0][0] <= end and len(found) < limit:
+            timer = heappop(timers)
+            if self.view.get(timer[1], NO_TIMER)[:DUE_BYTES] == timer[0] and (not found or found[-1] != timer):
+                found.append(timer)
+        for timer in found:
+            heappush(timers, timer)
+        return [key for _, key in found]
+
+
 class Replayed(NamedTuple):
     """One transaction, decided again. `store` holds the states after it, and is the same object every time."""
 
     entry: JournalEntry
     batch: Batch
     outcome: Outcome
-    store: DictStore
+    store: PlainStore
 
 
 class BrokenJournal(Exception):
@@ -54,7 +86,7 @@ def replay(
     `journal` and `inputs` (by topic) are what read_committed consumers see, in offset order, of this lane from the
     beginning. BrokenJournal when an entry does not follow the one before it.
     """
-    store = DictStore(recent_leads=sys.maxsize)  # a replay holds one lane at a time and need not compress its leads
+    store = PlainStore()
     for entry, records in transactions(journal, inputs):
         due = store.due(entry.now, entry.due)
         if len(due) != entry.due:
@@ -68,9 +100,7 @@ def replay(
         yield Replayed(entry, batch, outcome, store)
 
 
-def transactions(
-    journal: Iterable[JournalEntry], inputs: Mapping[str, Sequence[Record]]
-) -> Iterator[Transaction]:
+def transactions(journal: Iterable[JournalEntry], inputs: Mapping[str, Sequence[Record]]) -> Iterator[Transaction]:
     """What each transaction of a lane took in. BrokenJournal where the journal and the inputs do not fit together."""
     seq = 0
     position: dict[str, int] = {}

@@ -1,0 +1,134 @@
+"""A history as lanes would have written it, decided here without Kafka: to measure and test what decides it again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from aiokafka.partitioner import murmur2
+
+from streams.core.context import ControlRecord, Policy
+from streams.core.events import Event
+from streams.demo.simulator import START_AT, Message, traffic
+from streams.demo.stage import control_records
+from streams.kafka.codec import event_headers, wire_for
+from streams.lane.job import Job, LaneSettings, load_job
+from streams.lane.processor import POSITION
+from streams.lane.merge import in_order
+from streams.lane.privates import Record
+from streams.lane.processor import Batch, JournalEntry, OutputRecord
+from streams.lane.replay import Contexts
+from streams.lane.store import DictStore
+from streams.policy import load_policy
+from streams.settings import load_settings
+from streams.shipped import default_policy
+from streams.whatif.history import GivenHistory, LaneHistory
+
+PROCESSOR = "streams.lane.pipeline:job"
+BATCH = 500
+
+
+class Written(NamedTuple):
+    """One record as a producer sent it, and when it arrived."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    at: int
+
+
+class Control(NamedTuple):
+    """A record of a control topic, and the time from which on the lanes know it."""
+
+    topic: str
+    key: str
+    record: ControlRecord
+    at: int = 0
+
+
+def simulated_history(
+    events: int, leads: int, lanes: int, seed: int = 1, extra: Iterable[Control] = ()
+) -> GivenHistory:
+    """Simulated traffic under the shipped policy, as so many lanes decide it."""
+    at = START_AT - 1_000
+    controls = [*policy_controls(default_policy().read_text(), at)]
+    controls += [Control(topic, key, record, at) for topic, key, record in control_records(at)]
+    return decided(written(traffic(seed, events, leads)), [*controls, *extra], lanes)
+
+
+def policy_controls(document: str, at: int) -> tuple[Control, Control]:
+    """A policy as it is published: its version, and the pointer to it."""
+    policy = load_policy(document, "a policy")
+    said = {"actor": "ana", "reason": "set up", "at": at, "version": policy.version, "sha256": policy.sha256}
+    return (
+        Control("control.policies", policy.version, Policy(**said, document=document), at),
+        Control("control.policies", "active", Policy(**said), at),
+    )
+
+
+def written(messages: Iterable[Message]) -> Iterator[Written]:
+    """Messages of the simulator, encoded."""
+    wire = wire_for(load_settings())
+    for topic, key, value, at, _ in messages:
+        if isinstance(value, Event):
+            yield Written(topic, key, wire.encode(value), event_headers(value), at)
+        else:
+            yield Written(topic, key, value, (), at)
+
+
+def decided(records: Iterable[Written], controls: Sequence[Control], lanes: int, batch: int = BATCH) -> GivenHistory:
+    """What lanes make of records in the order of their arrival; controls come between batches."""
+    job = load_job(PROCESSOR, LaneSettings(brokers="localhost:9092", lanes=lanes))
+    wire = wire_for(load_settings())
+    control_topics: dict[str, list[Record]] = {topic: [] for topic in job.controls}
+    for topic, key, record, at in sorted(controls, key=lambda control: control.at):
+        kept = control_topics[topic]
+        kept.append(Record(topic, 0, len(kept), at, key.encode(), wire.encode(record), ()))
+    contexts = Contexts(job, control_topics)
+    waiting: list[list[Record]] = [[] for _ in range(lanes)]
+    offsets: dict[tuple[str, int], int] = defaultdict(int)
+    for topic, key, value, headers, at in records:
+        lane = (murmur2(key or b"") & 0x7FFFFFFF) % lanes
+        waiting[lane].append(Record(topic, lane, offsets[topic, lane], at, key, value, tuple(headers)))
+        offsets[topic, lane] += 1
+    pasts = [_lane(job, number, waiting[number], contexts, control_topics, batch) for number in range(lanes)]
+    return GivenHistory(tuple(pasts), control_topics)
+
+
+def _lane(
+    job: Job, number: int, records: list[Record], contexts: Contexts, controls: dict[str, list[Record]], size: int
+) -> LaneHistory:
+    store, seq, position = DictStore(), 0, dict[str, int]()
+    outputs: dict[str, list[Record]] = {topic: [] for topic in job.outputs}
+    journal: list[Record] = []
+    state: list[Record] = []
+    for start in range(0, len(records), size):
+        taken = records[start : start + size]
+        now = taken[-1].timestamp
+        by_topic: dict[str, list[Record]] = defaultdict(list)
+        for record in taken:
+            by_topic[record.topic].append(record)
+        first = {topic: position.get(topic, 0) for topic in by_topic}
+        position |= {topic: found[-1].offset + 1 for topic, found in by_topic.items()}
+        due = store.due(now, size)
+        known = {topic: sum(record.timestamp <= now for record in kept) for topic, kept in controls.items()}
+        outcome = job.processor.process(
+            store.view, Batch(in_order(by_topic), due, now, number, seq), contexts.at(known)
+        )
+        store.apply(outcome.changed)
+        entry = JournalEntry(number, seq, now, first, dict(position), len(taken), len(due), known)
+        seq += len(taken) + len(due)
+        for topic, sent in outcome.outputs.items():
+            _append(outputs.setdefault(topic, []), topic, number, sent, now)
+        changed = [OutputRecord(key, packed) for key, packed in outcome.changed.items()]
+        _append(state, job.state, number, [*changed, OutputRecord(POSITION, b"")], now)
+        _append(journal, job.journal, number, [OutputRecord(b"%d" % number, job.write_entry(entry))], now)
+    inputs = {topic: [record for record in records if record.topic == topic] for topic in job.processor.inputs}
+    return LaneHistory(number, journal, inputs, outputs, state)
+
+
+def _append(kept: list[Record], topic: str, partition: int, sent: Iterable[OutputRecord], now: int) -> None:
+    for key, value, headers in sent:
+        kept.append(Record(topic, partition, len(kept), now, key, value, tuple(headers)))

@@ -1,0 +1,180 @@
+"""One lane decided again under unchanged versions, compared byte for byte with what it wrote.
+
+Compared are every output record of the window with its key, value, headers and timestamp, in its order; of a compacted
+topic, and of the states, the last value of each key, where the window reaches the end of history. The journal must
+cover every input once: no gap, no overlap, nothing left over.
+
+Law of this module: it knows bytes, not what they mean; streams/whatif/wrong.py decodes what it finds. With unchanged
+versions everything it counts but EVENTS, TRANSACTIONS and DECISIONS is 0, after whatever was done to the lanes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from streams import topics
+from streams.lane.job import Job
+from streams.lane.processor import POSITION
+from streams.lane.privates import Record
+from streams.lane.processor import OutputRecord
+from streams.lane.replay import BrokenJournal, Contexts, replay
+from streams.whatif.history import LaneHistory
+from streams.whatif.window import Window
+
+Sent = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...], int]  # key, value, headers, timestamp
+EVERYTHING = Window()
+FAULTS = (
+    "broken_journals", "not_decided", "outputs_missing", "outputs_extra", "outputs_misplaced", "states_wrong",
+)  # fmt: skip
+FIGURES = ("events", "transactions", "decisions", *FAULTS)
+SHOWN = 20  # output records of each kind that are kept to be shown, per lane
+DECIDED = "/decided"  # end of the counts of what had an effect
+
+
+class LaneCheck(NamedTuple):
+    """What became of a lane: the figures, and examples of what is wrong, as (topic, record)."""
+
+    lane: int
+    figures: dict[str, int]
+    missing: list[tuple[str, Sent]]  # decided again, but not recorded
+    extra: list[tuple[str, Sent]]  # recorded, but not decided again
+    broken: str = ""  # why the journal cannot be decided again
+
+
+def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window = EVERYTHING) -> LaneCheck:
+    """The figures of one lane; nothing after the window is decided."""
+    journal = [job.read_entry(record.value or b"") for record in past.journal]
+    whole = not journal or not window.over(journal[-1].now)
+    figures: Counter[str] = Counter()
+    tapes = {
+        topic: (Last if topic in topics.TOPIC and topics.TOPIC[topic].compacted else Tape)(
+            topic, window.part_of(records) if not _is_compacted(topic) else records
+        )
+        for topic, records in past.outputs.items()
+    }
+    states: Mapping[bytes, bytes] = {}
+    after: dict[str, int] = {}
+    try:
+        for done in replay(job, journal, past.inputs, contexts):
+            entry, outcome = done.entry, done.outcome
+            if window.over(entry.now):
+                break
+            after |= entry.next
+            states = done.store.view
+            begun = window.begun(entry.now)
+            if begun:
+                figures["transactions"] += 1
+                figures["events"] += entry.records
+                figures["decisions"] += sum(n for name, n in outcome.counts.items() if name.endswith(DECIDED))
+            for topic, records in outcome.outputs.items():
+                tape = tapes.get(topic)
+                if tape is None:
+                    tape = tapes[topic] = Tape(topic, ())
+                if begun or _is_compacted(topic):
+                    tape.compare(records, entry.now)
+    except BrokenJournal as error:
+        return LaneCheck(past.lane, {**figures, "broken_journals": 1}, [], [], str(error))
+    missing: list[tuple[str, Sent]] = []
+    extra: list[tuple[str, Sent]] = []
+    for topic, tape in tapes.items():
+        if _is_compacted(topic) and not whole:
+            continue
+        tape.end()
+        figures.update(tape.figures)
+        missing += [(topic, sent) for sent in tape.missing[:SHOWN]]
+        extra += [(topic, sent) for sent in tape.extra[:SHOWN]]
+    if whole:
+        figures["not_decided"] = sum(
+            record.offset >= after.get(topic, 0) for topic, records in past.inputs.items() for record in records
+        )
+        kept = last_by_key((record.key, record.value) for record in past.state)
+        kept.pop(POSITION, None)
+        figures["states_wrong"] = sum(states.get(key) != kept.get(key) for key in states.keys() | kept.keys())
+    return LaneCheck(past.lane, dict(figures), missing, extra)
+
+
+def differences(figures: Mapping[str, int]) -> int:
+    """How many records and states are not as they were; 0 is what determinism means."""
+    return sum(figures.get(fault, 0) for fault in FAULTS)
+
+
+def _is_compacted(topic: str) -> bool:
+    return topic in topics.TOPIC and topics.TOPIC[topic].compacted
+
+
+class Tape:
+    """What is recorded of one topic, held against what is decided again, record by record."""
+
+    def __init__(self, topic: str, recorded: Sequence[Record]) -> None:
+        self.topic, self._recorded, self._at = topic, recorded, 0
+        self._wanted: list[Sent] = []  # from the first difference on: what follows is compared as a whole at the end
+        self.figures: Counter[str] = Counter()
+        self.missing: list[Sent] = []
+        self.extra: list[Sent] = []
+
+    def compare(self, records: Sequence[OutputRecord], now: int) -> None:
+        """The next records that the lane must have written, at this time."""
+        if self._wanted:
+            self._wanted += [sent_from(record, now) for record in records]
+            return
+        recorded, at = self._recorded, self._at
+        for number, (key, value, headers) in enumerate(records):
+            found = recorded[at] if at < len(recorded) else None
+            if (
+                found is None or found.value != value or found.key != key or found.timestamp != now
+                or found.headers != tuple(headers)
+            ):  # fmt: skip
+                self._at = at
+                self._wanted += [sent_from(record, now) for record in records[number:]]
+                return
+            at += 1
+        self._at = at
+
+    def end(self) -> None:
+        """Everything was decided: what is left over on either side."""
+        rest = [(r.key, r.value, tuple(r.headers), r.timestamp) for r in self._recorded[self._at :]]
+        if rest == self._wanted:
+            return
+        want, have = Counter(self._wanted), Counter(rest)
+        missing, extra = want - have, have - want
+        self.missing, self.extra = list(missing), list(extra)
+        self.figures["outputs_missing"], self.figures["outputs_extra"] = missing.total(), extra.total()
+        if not missing and not extra:
+            self.figures["outputs_misplaced"] = 1
+
+
+class Last(Tape):
+    """A compacted topic: only the last record of each key counts."""
+
+    def __init__(self, topic: str, recorded: Sequence[Record]) -> None:
+        super().__init__(topic, recorded)
+        self._latest: dict[bytes | None, tuple[bytes | None, int]] = {}
+
+    def compare(self, records: Sequence[OutputRecord], now: int) -> None:
+        for key, value, _ in records:
+            self._latest[key] = value, now
+
+    def end(self) -> None:
+        want = {key or b"": value for key, (value, _) in self._latest.items() if value is not None}
+        have = last_by_key((record.key, record.value) for record in self._recorded)
+        wrong = [key for key in want.keys() | have.keys() if want.get(key) != have.get(key)]
+        self.figures["outputs_misplaced"] = len(wrong)
+        self.missing = [(key, want[key], (), self._latest[key][1]) for key in wrong if key in want]
+        self.extra = [(key, have[key], (), 0) for key in wrong if key in have]
+
+
+def sent_from(record: OutputRecord, now: int) -> Sent:
+    return record.key, record.value, tuple(record.headers), now
+
+
+def last_by_key(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> dict[bytes, bytes]:
+    """What a compacted topic means."""
+    kept: dict[bytes, bytes] = {}
+    for key, value in pairs:
+        if value is None:
+            kept.pop(key or b"", None)
+        else:
+            kept[key or b""] = value
+    return kept

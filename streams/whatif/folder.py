@@ -1,0 +1,169 @@
+"""History in a folder: what `leadlane replay export` writes and `leadlane replay --history` reads without a broker.
+
+    DIR/history.json             the manifest: format, lanes, and of each file records, next offset, bytes, sha256
+    DIR/TOPIC/PARTITION.zst      zstd frames one after the other; each holds one msgpack array of records
+    record                       [offset, timestamp, key or nil, value or nil, [[name, value], ...]]
+
+Law of this module: what is read is what was written, or NoHistory says which file is not and how. A file is read frame
+by frame; the manifest is written last, so that a folder without one was not finished.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import zstandard
+
+from streams.lane.job import Job
+from streams.lane.privates import Record
+from streams.whatif.history import History, LaneHistory, NoHistory, lane_history, partition_of
+
+FORMAT = 1
+MANIFEST = "history.json"
+FRAME_RECORDS = 5_000
+LEVEL = 3
+READ_BYTES = 1 << 20
+
+Row = tuple[int, int, bytes | None, bytes | None, tuple[tuple[str, bytes | None], ...]]
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Row]).decode
+
+
+class FileFacts(msgspec.Struct, frozen=True):
+    """What the manifest says of one file."""
+
+    records: int
+    next_offset: int  # one after the last record's
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    format: int
+    leadlane: str  # version that wrote it
+    processor: str  # the job whose topics these are
+    lanes: int
+    files: dict[str, FileFacts]  # by path below the folder
+
+
+class FolderHistory(NamedTuple):
+    """An exported history."""
+
+    folder: str
+
+    def lanes(self, job: Job) -> int:
+        return manifest_of(Path(self.folder)).lanes
+
+    def lane(self, job: Job, number: int) -> LaneHistory:
+        manifest = manifest_of(Path(self.folder))
+        return lane_history(
+            job, number, manifest.lanes, lambda topic: self._read(manifest, topic, partition_of(job, topic, number))
+        )
+
+    def controls(self, job: Job) -> dict[str, list[Record]]:
+        manifest = manifest_of(Path(self.folder))
+        return {topic: self._read(manifest, topic, 0) for topic in job.controls}
+
+    def _read(self, manifest: Manifest, topic: str, partition: int) -> list[Record]:
+        name = file_name(topic, partition)
+        facts = manifest.files.get(name)
+        if facts is None:
+            raise NoHistory(f"{self.folder}: expected {name} in {MANIFEST}, got none. Export the history again.")
+        path = Path(self.folder, name)
+        try:
+            return checked(path, facts, topic, partition)
+        except (OSError, zstandard.ZstdError, msgspec.DecodeError) as error:
+            raise NoHistory(f"{path}: expected an exported topic, got {error}. Export the history again.") from error
+
+
+def export(history: History, job: Job, processor: str, folder: Path) -> Manifest:
+    """Write a history to a folder that holds none yet."""
+    if folder.exists() and any(folder.iterdir()):
+        raise NoHistory(f"{folder}: expected an empty or a new folder, got one with files. Choose another.")
+    lanes = history.lanes(job)
+    files: dict[str, FileFacts] = {}
+
+    def keep(topic: str, partition: int, records: Sequence[Record]) -> None:
+        files[file_name(topic, partition)] = write_file(folder / file_name(topic, partition), records)
+
+    shared: dict[str, list[Record]] = {topic: [] for topic in job.single}
+    for number in range(lanes):
+        past = history.lane(job, number)
+        parts = {**past.inputs, **past.outputs, job.state: past.state, job.journal: past.journal}
+        for topic, records in parts.items():
+            if topic in shared:
+                shared[topic] += records
+            else:
+                keep(topic, number, records)
+    for topic, records in shared.items():
+        keep(topic, 0, sorted(records, key=lambda record: record.offset))
+    for topic, records in history.controls(job).items():
+        keep(topic, 0, records)
+    manifest = Manifest(FORMAT, version("leadlane"), processor, lanes, dict(sorted(files.items())))
+    (folder / MANIFEST).write_text(json.dumps(msgspec.to_builtins(manifest), indent=1) + "\n")
+    return manifest
+
+
+def file_name(topic: str, partition: int) -> str:
+    return f"{topic}/{partition}.zst"
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """The manifest of an exported history. Raises NoHistory."""
+    path = folder / MANIFEST
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise NoHistory(
+            f"{path}: expected the manifest of an exported history, got {error}. `leadlane replay export` writes one."
+        ) from error
+    if manifest.format != FORMAT:
+        raise NoHistory(f"{path}: format is {manifest.format}, expected {FORMAT}. Export with this version.")
+    return manifest
+
+
+def write_file(path: Path, records: Sequence[Record]) -> FileFacts:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    compress, digest, size = zstandard.ZstdCompressor(level=LEVEL).compress, sha256(), 0
+    with path.open("wb") as file:
+        for start in range(0, len(records), FRAME_RECORDS):
+            frame = compress(_encode([row_of(record) for record in records[start : start + FRAME_RECORDS]]))
+            digest.update(frame)
+            size += file.write(frame)
+    following = records[-1].offset + 1 if records else 0
+    return FileFacts(len(records), following, size, digest.hexdigest())
+
+
+def row_of(record: Record) -> Row:
+    return record.offset, record.timestamp, record.key, record.value, tuple(record.headers)
+
+
+def checked(path: Path, facts: FileFacts, topic: str, partition: int) -> list[Record]:
+    """The records of a file, which must be what the manifest says."""
+    packed = path.read_bytes()
+    found = FileFacts(facts.records, facts.next_offset, len(packed), sha256(packed).hexdigest())
+    if found != facts:
+        raise NoHistory(
+            f"{path}: expected {facts.bytes} bytes with sha256 {facts.sha256[:12]}, got {found.bytes} with"
+            f" {found.sha256[:12]}: it was changed or is not whole. Export the history again."
+        )
+    return [
+        Record(topic, partition, offset, timestamp, key, value, headers)  # type: ignore[arg-type]
+        for rows in frames(packed)
+        for offset, timestamp, key, value, headers in rows
+    ]
+
+
+def frames(packed: bytes) -> Iterator[list[Row]]:
+    """The rows of each frame."""
+    rest: Any = packed
+    while rest:
+        one = zstandard.ZstdDecompressor().decompressobj()
+        yield _decode(one.decompress(rest))
+        rest = one.unused_data

@@ -1,0 +1,193 @@
+"""Where the past comes from: everything that was read, written and decided, lane by lane.
+
+Law of this module: records come as a read_committed consumer sees them, in offset order, from the first that is kept.
+Nothing is decoded here. Only one lane at a time is held in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from streams.errors import BrokerFailed, LeadlaneError, MissingTopic
+from streams.kafka.reach import reach
+from streams.kafka.security import confluent_config
+from streams.lane.job import Job
+from streams.lane.privates import Record
+from streams.settings import load_settings
+
+CONSUME = 1000
+POLL_SECONDS = 0.05
+ANSWER_SECONDS = 10.0
+SILENCE_SECONDS = 60.0  # an open transaction hides what comes after it; the broker ends it well before this
+SOURCE = "ce_source"  # header of every output: /leadlane/lane/N
+
+
+class NoHistory(LeadlaneError):
+    """There is nothing to decide again, or it is not whole."""
+
+    exit_code = 8
+
+
+class LaneHistory(NamedTuple):
+    """The past of one lane."""
+
+    lane: int
+    journal: Sequence[Record]
+    inputs: Mapping[str, Sequence[Record]]  # by topic
+    outputs: Mapping[str, Sequence[Record]]  # by topic
+    state: Sequence[Record]
+
+
+class History(Protocol):
+    """The past of all lanes. It is sent to other processes: it holds where to look, not what is there."""
+
+    def lanes(self, job: Job) -> int:
+        """How many lanes there are."""
+
+    def lane(self, job: Job, number: int) -> LaneHistory:
+        """Everything about one lane."""
+
+    def controls(self, job: Job) -> dict[str, list[Record]]:
+        """Every control record that is known, by topic, in offset order: the one place where contexts come from."""
+
+
+class BrokerHistory(NamedTuple):
+    """What the topics of a broker hold now. Security as the environment says."""
+
+    brokers: str
+
+    def lanes(self, job: Job) -> int:
+        with Tail(self.brokers) as tail:
+            return tail.partitions(job.journal)
+
+    def lane(self, job: Job, number: int) -> LaneHistory:
+        wanted = (*job.processor.inputs, *job.outputs, job.state, job.journal)
+        with Tail(self.brokers) as tail:
+            lanes = tail.partitions(job.journal)
+            records = tail.read([(topic, partition_of(job, topic, number)) for topic in wanted])
+        return lane_history(job, number, lanes, lambda topic: records[topic])
+
+    def controls(self, job: Job) -> dict[str, list[Record]]:
+        with Tail(self.brokers) as tail:
+            return tail.read([(topic, 0) for topic in job.controls])
+
+
+class GivenHistory(NamedTuple):
+    """A history that is at hand."""
+
+    pasts: tuple[LaneHistory, ...]
+    control_records: dict[str, list[Record]]
+
+    def lanes(self, job: Job) -> int:
+        return len(self.pasts)
+
+    def lane(self, job: Job, number: int) -> LaneHistory:
+        return self.pasts[number]
+
+    def controls(self, job: Job) -> dict[str, list[Record]]:
+        return self.control_records
+
+
+def lane_history(job: Job, number: int, lanes: int, read: Callable[[str], list[Record]]) -> LaneHistory:
+    """A lane's past from a way to read its part of each topic."""
+    return LaneHistory(
+        number,
+        read(job.journal),
+        {topic: read(topic) for topic in job.processor.inputs},
+        {
+            topic: _own(number, lanes, read(topic)) if topic in job.single else read(topic)
+            for topic in job.outputs
+            if topic != job.journal
+        },
+        read(job.state),
+    )
+
+
+def partition_of(job: Job, topic: str, lane: int) -> int:
+    """Where a lane's records of a topic stand."""
+    return 0 if topic in job.single else lane
+
+
+def _own(number: int, lanes: int, records: list[Record]) -> list[Record]:
+    """What this lane wrote into a partition of all lanes. The first one gets what is of no lane: nobody decided it."""
+    others = {b"/leadlane/lane/%d" % lane for lane in range(lanes) if lane != number}
+    mine = b"/leadlane/lane/%d" % number
+    sources = (next((value for name, value in record.headers if name == SOURCE), b"") for record in records)
+    return [
+        record
+        for record, source in zip(records, sources, strict=True)
+        if source == mine or (number == 0 and source not in others)
+    ]
+
+
+class Tail:
+    """A consumer of whole partitions, from the first record that is kept to the end as it is when asked."""
+
+    def __init__(self, brokers: str) -> None:
+        """BrokerUnreachable if nobody answers."""
+        self._brokers = brokers
+        settings = load_settings(brokers=brokers)
+        self._consumer = Consumer(
+            confluent_config(
+                settings,
+                group_id=f"{settings.app_id}-replay",  # the client wants a name; it never joins or commits
+                isolation_level="read_committed",
+                enable_partition_eof=True,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                fetch_wait_max_ms=20,  # the end of a topic shows only after an empty fetch
+            )
+        )
+        reach(self._consumer, brokers)
+
+    def __enter__(self) -> Tail:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._consumer.close()
+
+    def partitions(self, topic: str) -> int:
+        about = self._consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
+        if about.error is not None:
+            raise MissingTopic(
+                f"{self._brokers}: expected the topic {topic}, got none. Create it with `leadlane topics apply`."
+            )
+        return len(about.partitions)
+
+    def read(self, places: Iterable[tuple[str, int]]) -> dict[str, list[Record]]:
+        """All committed records of these partitions, by topic."""
+        unread = set(places)
+        records: dict[str, list[Record]] = {topic: [] for topic, _ in unread}
+        self._consumer.assign([TopicPartition(topic, partition, 0) for topic, partition in sorted(unread)])
+        heard = time.monotonic()
+        while unread:
+            for message in self._consumer.consume(CONSUME, POLL_SECONDS):
+                heard, error = time.monotonic(), message.error()
+                if error is None:
+                    records[message.topic() or ""].append(record_from(message))
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    unread.discard((message.topic() or "", message.partition() or 0))
+                elif not error.retriable():
+                    raise BrokerFailed(f"{self._brokers}: reading {message.topic()} failed: {error.str()}.")
+            if time.monotonic() > heard + SILENCE_SECONDS:
+                raise BrokerFailed(
+                    f"{self._brokers}: no end of {sorted(unread)} for {SILENCE_SECONDS:.0f} s; is a transaction open?"
+                )
+        self._consumer.unassign()
+        return records
+
+
+def record_from(message: Message) -> Record:
+    return Record(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        timestamp=message.timestamp()[1],
+        key=message.key(),
+        value=message.value(),
+        headers=tuple(message.headers() or ()),  # type: ignore[arg-type]
+    )
