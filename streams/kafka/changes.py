@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Generic, NamedTuple, TypeVar
 
 from streams.core.context import (
     Alarm,
@@ -23,8 +24,16 @@ from streams.core.context import (
     Switch,
 )
 
+RecordT = TypeVar("RecordT", bound=ControlRecord)
 ACTIVE = "active"  # the key of the pointers on control.policies and control.models
 LARGE_BYTES = 2_000  # a smaller snapshot is kept as it is
+
+
+class Edit(NamedTuple, Generic[RecordT]):
+    """What to write to one control topic, in one transaction."""
+
+    records: Mapping[str, RecordT]
+    deleted: Mapping[str, Stamp] = {}
 
 
 def change_of(
