@@ -17,7 +17,7 @@ from streams.core.cadence import command_cadence, waits_for_switch
 from streams.core.caps import fold_touch
 from streams.core.cases import next_case_due, tick_cases, withdraw_cases
 from streams.core.context import Context
-from streams.core.effects import Effect, PublishScore, RecordDecision, RouteLead
+from streams.core.effects import Effect, EmitExample, PublishScore, RecordDecision, RouteLead
 from streams.core.events import ActivitySignal, CaseReview, Event, OutcomeLabel, OutreachRequest, ReplySignal, Tick
 from streams.core.evidence import evidence_from, reason_from, summary_of
 from streams.core.exposure import expose, learn_outcome, pass_horizon
@@ -103,15 +103,19 @@ def _settle(
         waiting = next((case.case_id for case in state.cases if case.request_id == event.event_id), None)
         effects.append(answer_request(state, moment, event, look, waiting, context))
     effects += publish_score(state, look, moment, context)
+    learned = _learn(state, event, moment, context)  # before this decision is kept: an outcome judges an earlier one
     if any(type(effect) is RouteLead or type(effect) is PublishScore for effect in effects):
         expose(state, look, moment, context)
-    if type(event) is OutcomeLabel:
-        effects += learn_outcome(state, event, moment, context)
-    elif state.horizon_at != NEVER and state.horizon_at <= now:
-        effects += pass_horizon(state, moment, context)
+    effects += learned
     if effects or _views(before) != _views(holds) or held_back_before != look.held_back:
         effects.append(_record(state, event, look, before, tier_before, tuple(effects), moment, context))
     return Decision(state, _due_at(state, holds, now, context), tuple(effects), Kind.DECIDED if effects else Kind.QUIET)
+
+
+def _learn(state: LeadState, event: Event | Tick, moment: Moment, context: Context) -> tuple[EmitExample, ...]:
+    if type(event) is OutcomeLabel:
+        return learn_outcome(state, event, moment, context)
+    return pass_horizon(state, moment, context)
 
 
 def _is_background(state: LeadState, event: ActivitySignal, holds: tuple[ActiveHold, ...], context: Context) -> bool:

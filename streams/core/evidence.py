@@ -136,5 +136,5 @@ def summary_of(effect: Effect) -> str:
             provisional = ", nothing heard so far" if effect.provisional else ""
             corrects = f", corrects {effect.supersedes}" if effect.supersedes else ""
             answer = "yes" if effect.label else "no"
-            return f"learn {answer} ({effect.outcome}{provisional}) of {effect.decision_id}{corrects}"
+            return f"learn {answer} ({effect.outcome}{provisional}) of {effect.judged}{corrects}"
     raise TypeError(f"{type(effect).__name__} has no summary: add one to streams/core/evidence.py")

@@ -154,7 +154,8 @@ def _example(
     policy, said, touched_at = context.policy, exposure.said, state.signals.human_touch_at
     return EmitExample(
         lead_id=moment.lead_id,
-        decision_id=exposure.decision_id,
+        decision_id=moment.decision_id,
+        judged=exposure.decision_id,
         example_id=example_id,
         supersedes=None if said is None else said.example_id,
         previous=None if said is None else said.label,

@@ -82,7 +82,9 @@ def compare_models(facts: dict[str, FactValue], judged: Judged, rule: Score, con
 def _tiers_apart(facts: dict[str, FactValue], one: Score, other: Score, policy: CompiledPolicy) -> int:
     """How many tiers lie between two scores of the same lead."""
     tiers = policy.tiers
-    first, second = (policy.evaluate(facts | score_facts(score, policy.sampling.boundaries))[0] for score in (one, other))
+    first, second = (
+        policy.evaluate(facts | score_facts(score, policy.sampling.boundaries))[0] for score in (one, other)
+    )
     return abs(tiers.index(first) - tiers.index(second))
 
 

@@ -19,7 +19,9 @@ from tests.shipped import shipped_context
 from tests.strategies import histories
 
 NOW = T0 + 31 * DAY
-EFFECT_TOPICS = (topics.ROUTED, topics.LEAD_SCORES, topics.CADENCES, topics.CASE_EVENTS, topics.VERDICTS)
+EFFECT_TOPICS = (
+    topics.ROUTED, topics.LEAD_SCORES, topics.CADENCES, topics.CASE_EVENTS, topics.VERDICTS, topics.EXAMPLES,
+)  # fmt: skip
 LIVES = histories(max_size=14).map(lambda pairs: [event for _, event in pairs])
 
 

@@ -77,7 +77,8 @@ def avro_of(kind: inspect.Type) -> Any:
             return kind.cls.__name__
         case inspect.UnionType():
             parts = [avro_of(part) for part in kind.types if not isinstance(part, inspect.NoneType)]
-            return ["null", *sorted(parts, key=str)]
+            null = ["null"] if any(isinstance(part, inspect.NoneType) for part in kind.types) else []
+            return [*null, *sorted(parts, key=str)]
     raise AssertionError(f"no rule for {kind}")
 
 
@@ -85,6 +86,8 @@ def stated(schema: Any) -> Any:
     match schema:
         case ["null", *parts]:
             return ["null", *sorted(map(stated, parts), key=str)]
+        case [*parts]:
+            return sorted(map(stated, parts), key=str)
         case {"type": "record", "name": name}:
             return name
         case {"type": "array", "items": items}:

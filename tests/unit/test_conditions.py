@@ -10,6 +10,7 @@ from streams.core.casefile import OpenCase
 from streams.core.context import Approval, Context
 from streams.core.events import Event, Tick
 from streams.core.reading.verdict import Reading, ReplyClass
+from streams.core.roles import Models
 from streams.core.sampling import drawn
 from streams.core.state import Mark, Rejection, Stated
 from tests.factories import (
@@ -25,6 +26,7 @@ from tests.factories import (
     a_score,
     a_sentiment,
     an_activity,
+    an_alarm,
     an_approval,
 )
 from tests.judging import a_context, a_known_lead, a_measure, judge, shipped_context, shipped_policy
@@ -42,6 +44,8 @@ class Look(NamedTuple):
     lead_id: str = "lead-1"
 
 
+DISTRUSTED = a_context(alarms=(an_alarm(),))
+FROZEN = a_context(models=Models(frozen=True))
 WARM = {"fit": 80.0, "intent": 55.0}  # 35 + 13.5 + 8.75 = 57.25, T2
 HOT = {"fit": 100.0, "intent": 80.0, "engagement": a_measure(45.0, 0)}  # 80, T1
 NEAR_HOT = {"fit": 100.0, "intent": 80.0, "engagement": a_measure(20.0, 0)}  # 75, T2
@@ -274,6 +278,10 @@ CASES: dict[str, list[tuple[Look, Look]]] = {
         ),
     ],
     "N19": [(Look("N19", {"cases": [a_case(breached=True)]}), Look("", {"cases": [a_case(breached=False)]}))],
+    "N20": [
+        (Look("N20", WARM, context=DISTRUSTED), Look("", WARM)),
+        (Look("N20", WARM, context=FROZEN), Look("", {}, context=FROZEN)),
+    ],
     "N21": [
         (Look("N21", event=an_activity(kind="objection")), Look("", event=an_activity(kind="opened"))),
         (Look("N21", event=an_activity(kind="erasure_requested")), Look("", {"objection_at": T0}, a_score())),

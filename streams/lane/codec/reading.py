@@ -78,6 +78,8 @@ def _read_blocks(lines: Lines, schema: dict[str, Any], named: dict[str, Any], na
     lines.depth += 1
     lines("at -= 1")
     lines(f"{left}, at = count_from(data, at)")
+    lines(f"if not {left}:")  # a zero in more bytes than it needs ends the blocks, too
+    lines("    break")
     lines(f"for _ in range({left}):")
     lines.depth += 1
     if is_map:
