@@ -1,0 +1,94 @@
+"""Governance: what the lanes, the labels and the people did, folded into KPIs and alarms.
+
+Law of this module: pure. Records go in, in any order between topics; `look` says what they mean, at the time of the
+newest of them; `dump` and `load` give the same again, so that a killed lab comes back as if it had not been away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from streams.core.effects import EmitExample, UpdateCase
+from streams.core.events import CaseReview
+from streams.core.policy import GovernanceRow
+from streams.core.windows import WindowStats
+from streams.lab.alarms import Alarm, causes, settle
+from streams.lab.books import Books
+from streams.lab.drift import LossDrift
+from streams.lab.kpis import Kpis, kpis_of
+
+FORMAT = 1
+
+
+class Look(NamedTuple):
+    """What governance sees now: the KPIs, and every alarm that is on, was on, or could be, by name."""
+
+    kpis: Kpis
+    alarms: Mapping[str, Alarm]
+
+
+class _Dump(msgspec.Struct, array_like=True):
+    format: int
+    books: Books
+    losses: bytes
+    alarms: dict[str, Alarm]
+
+
+class Governance:
+    """The fold. Not for several threads."""
+
+    def __init__(self, settings: GovernanceRow) -> None:
+        self._settings = settings
+        self._books = Books()
+        self._losses = LossDrift(settings.drift_delta, settings.drift_hold_labels)
+        self._alarms: dict[str, Alarm] = {}
+
+    def use(self, settings: GovernanceRow) -> None:
+        """Take over the values of another policy version. ADWIN starts anew when its own change."""
+        old, self._settings = self._settings, settings
+        if (old.drift_delta, old.drift_hold_labels) != (settings.drift_delta, settings.drift_hold_labels):
+            self._losses = LossDrift(settings.drift_delta, settings.drift_hold_labels)
+
+    def take(self, record: WindowStats | EmitExample | UpdateCase | CaseReview) -> None:
+        """Fold one record in."""
+        match record:
+            case WindowStats():
+                self._books.take_window(record, self._settings)
+            case EmitExample():
+                loss = self._books.take_example(record, self._settings)
+                if loss is not None:
+                    self._losses.add(loss)
+            case UpdateCase():
+                self._books.take_case(record, self._settings)
+            case CaseReview():
+                self._books.take_review(record, self._settings)
+
+    def look(self) -> Look:
+        """KPIs and alarms now. Alarms change here, and nowhere else."""
+        kpis = kpis_of(self._books, self._settings)
+        found = causes(kpis, self._books, self._losses, self._settings)
+        self._alarms = settle(self._alarms, found, self._books.now, self._settings.clear_ms)
+        return Look(kpis, dict(self._alarms))
+
+    def dump(self) -> bytes:
+        """The whole state, some tens of kilobytes."""
+        return msgspec.msgpack.encode(_Dump(FORMAT, self._books, self._losses.dump(), self._alarms))
+
+    @classmethod
+    def load(cls, dumped: bytes, settings: GovernanceRow) -> Governance:
+        """The state again. ValueError when another format or another version of river wrote it."""
+        try:
+            found = msgspec.msgpack.decode(dumped, type=_Dump)
+        except msgspec.DecodeError as error:
+            raise ValueError(
+                f"governance state: expected format {FORMAT}, got bytes that are none ({error})."
+            ) from error
+        if found.format != FORMAT:
+            raise ValueError(f"governance state: expected format {FORMAT}, got {found.format}.")
+        loaded = cls(settings)
+        loaded._books, loaded._alarms = found.books, found.alarms
+        loaded._losses = LossDrift.load(found.losses, settings.drift_delta, settings.drift_hold_labels)
+        return loaded
