@@ -13,10 +13,11 @@ from typing import TypeVar
 
 from streams import topics
 from streams.calendars import calendars_for
-from streams.core.context import Approval, Context, ControlRecord, Policy, RosterEntry, Switch
+from streams.core.context import Alarm, Approval, Context, ControlRecord, Policy, RosterEntry, Switch
 from streams.core.policy import CompiledPolicy
 from streams.errors import LeadlaneError, NotReady
 from streams.lane.job import ControlView
+from streams.lane.models import ModelReader
 from streams.lane.unreadable import UnreadableRecord, shown
 from streams.lane.wire import Wire
 from streams.policy import load_policy
@@ -29,7 +30,7 @@ class ContextBuilder:
     """Turns a view of the control topics into a Context; None while there is no active policy that compiles."""
 
     def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+        self._wire, self._models = wire, ModelReader(wire)
 
     def build(self, view: ControlView) -> tuple[Context | None, list[str]]:
         """The context, and what could not be understood."""
@@ -40,6 +41,10 @@ class ContextBuilder:
         for approval in self._read(view, topics.APPROVALS, Approval, problems):
             approvals[approval.content_hash, approval.segment_hash or ""].append(approval)
         switches = {switch.name: switch.on for switch in self._read(view, topics.SWITCHES, Switch, problems)}
+        alarms = tuple(
+            alarm for alarm in self._read(view, topics.ALARMS, Alarm, problems) if alarm.on and alarm.distrust
+        )
+        models = self._models.models(view.records.get(topics.MODELS.name, {}), problems)
         if policy is None:
             return None, problems
         context = Context(
@@ -48,6 +53,8 @@ class ContextBuilder:
             roster=roster,
             approvals={hashes: tuple(found) for hashes, found in approvals.items()},
             switches=switches,
+            models=models,
+            alarms=alarms,
             offsets=dict(view.next),
         )
         return context, problems
