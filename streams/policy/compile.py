@@ -5,7 +5,7 @@ Steps: YAML -> pydantic (shapes, ranges) -> references between the parts -> expr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -14,11 +14,13 @@ from pydantic import ValidationError
 
 from streams.core import policy as core
 from streams.core.fact_table import FACT
+from streams.core.guard import GuardRow
 from streams.core.lawful import OTHER, UNKNOWN
 from streams.core.policy import CompiledPolicy
-from streams.policy.document import UNIT_MS, Document, Governance, Sla
+from streams.policy.document import UNIT_MS, Condition, Document, Governance, Guard, Sla, Tier
 from streams.policy.expressions import any_tier, expand, indexed, literal, names_in, tier_macros
 from streams.policy.faults import BadPolicy, Fault
+from streams.policy.guarding import Raising
 from streams.policy.places import Loader, Places
 from streams.policy.quick import quick_answers
 from streams.policy.references import reference_faults
@@ -66,8 +68,11 @@ def compile_document(document: Document, places: Places, text: str, source: str)
     whens = [tier.when for tier in document.tiers] + [row.when for row in document.conditions]
     expressions = [row_expression(when, macros) for when in whens]
     reads = tuple(dict.fromkeys(name for expression in expressions for name in names_in(expression))) or ("score",)
-    index = {name: at for at, name in enumerate(reads)}
-    joined = "[" + ", ".join(indexed(expression, index) for expression in expressions) + "]"
+    joined = _joined(expressions, reads)
+    raising = Raising(document, macros)
+    rows: list[Tier | Condition] = [*document.tiers, *document.conditions]
+    raised = [raising.row(row) or expression for row, expression in zip(rows, expressions, strict=True)]
+    also = {name: threshold.value for name, threshold in raising.thresholds.items()}
     return CompiledPolicy(
         version=document.version,
         sha256=sha256(canonical(text).encode()).hexdigest(),
@@ -91,7 +96,17 @@ def compile_document(document: Document, places: Places, text: str, source: str)
         expression=joined,
         answers=quick_answers(joined, expressions, reads),
         reads=reads,
+        guard=_guard(document.guard),
+        thresholds=tuple(raising.thresholds.values()),
+        raised=_joined(raised, (*reads, *also)) if also else "",
+        raised_answers=quick_answers(_joined(raised, (*reads, *also)), raised, reads, also) if also else None,
     )
+
+
+def _joined(expressions: Iterable[str], names: Sequence[str]) -> str:
+    """One expression that is the list of all, over `f[i]` for the i-th name."""
+    index = {name: at for at, name in enumerate(names)}
+    return "[" + ", ".join(indexed(expression, index) for expression in expressions) + "]"
 
 
 def canonical(text: str) -> str:
@@ -210,6 +225,22 @@ def _governance(governance: Governance) -> core.GovernanceRow:
         model_rollback=governance.model_rollback,
         policy_rollback=governance.policy_rollback,
         **governance.limits.model_dump(),
+    )
+
+
+def _guard(guard: Guard) -> GuardRow:
+    return GuardRow(
+        raises=guard.raises,
+        starts_at=guard.starts_at,
+        full_at=guard.full_at,
+        most_points=guard.most_points,
+        step=guard.step,
+        slack=guard.slack,
+        raise_every_ms=guard.raise_every,
+        lower_every_ms=guard.lower_every,
+        lasts_ms=guard.lasts,
+        look_again_ms=guard.look_again,
+        never=guard.never,
     )
 
 

@@ -12,7 +12,7 @@ ROWS = ("tiers", "conditions", "score.terms", "caps.touches")  # lists whose ent
 NAMES = ("id", "feature")
 DURATIONS = (
     "engagement_half_life", "window", "gap", "expiry", "approval_lasts", "allow_lasts", "horizon", "shadow",
-    "clear_after", "reference", "dwell",
+    "clear_after", "reference", "dwell", "raise_every", "lower_every", "lasts", "look_again",
 )  # fmt: skip
 
 

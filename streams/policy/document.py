@@ -74,6 +74,7 @@ class Tier(Part):
     do_not: Text
     suppress: bool = False
     auto_accept: bool = False
+    sheds: bool = True
 
 
 class Condition(Part):
@@ -270,6 +271,22 @@ class Governance(Part):
     policy_rollback: tuple[AlarmKind, ...] = ("sla_attainment", "override_rate", "policy_violation")
 
 
+class Guard(Part):
+    """A document without this section has no guard: nothing is ever raised."""
+
+    raises: dict[Name, Annotated[float, Field(gt=0, le=100)]] = {}
+    starts_at: Annotated[float, Field(gt=0, le=100)] = 1.0
+    full_at: Annotated[float, Field(gt=0, le=100)] = 2.0
+    most_points: Annotated[int, Field(ge=1, le=100)] = 20
+    step: Annotated[int, Field(ge=1, le=100)] = 1
+    slack: Annotated[float, Field(ge=0, le=100)] = 0.1
+    raise_every: Duration = Field(default=10 * UNIT_MS["s"], gt=0)
+    lower_every: Duration = Field(default=2 * UNIT_MS["min"], gt=0)
+    lasts: Duration = Field(default=UNIT_MS["h"], gt=0)
+    look_again: Duration = Field(default=30 * UNIT_MS["min"], gt=0)
+    never: tuple[Name, ...] = ()
+
+
 class Values(Part):
     """Numbers that the code reads as well. Others may be added: any expression may use them by name."""
 
@@ -310,4 +327,5 @@ class Document(Part):
     gate: Gate
     learning: Learning
     governance: Governance = Governance()
+    guard: Guard = Guard()
     codes: tuple[ReasonCode, ...]

@@ -53,19 +53,19 @@ def expand(expression: str, macros: Mapping[str, str], facts: Iterable[str], via
             raise UnknownName(name, via[-1] if via else "")
         return f"({expand(macros[name], macros, known, (*via, name))})"
 
-    return _map_names(expression, replaced)
+    return map_names(expression, replaced)
 
 
 def names_in(expression: str) -> tuple[str, ...]:
     """The names that the expression uses, in order of first use; keywords and functions left out."""
     found: dict[str, None] = {}
-    _map_names(expression, lambda name: found.setdefault(name) or name)
+    map_names(expression, lambda name: found.setdefault(name) or name)
     return tuple(found)
 
 
 def indexed(expression: str, index: Mapping[str, int]) -> str:
     """The expression over `f[i]` instead of names of facts."""
-    return _map_names(expression, lambda name: f"f[{index[name]}]")
+    return map_names(expression, lambda name: f"f[{index[name]}]")
 
 
 def reworded(expression: str, words: Mapping[str, str]) -> str:
@@ -90,7 +90,8 @@ def any_tier(tiers: Iterable[str]) -> str:
     return " or ".join(f"is_{tier}" for tier in tiers) or "false"
 
 
-def _map_names(expression: str, replaced: Callable[[str], str]) -> str:
+def map_names(expression: str, replaced: Callable[[str], str]) -> str:
+    """The expression with each name replaced; keywords, functions and texts stay."""
     parts = []
     for token in _TOKEN.finditer(expression):
         name = token["name"]

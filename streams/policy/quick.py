@@ -12,7 +12,7 @@ it for zen, and not for Python. No fact is measured that finely.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import zen
@@ -32,18 +32,22 @@ FORMS = (
 WORDS = {"true": "True", "false": "False", "null": "None"}
 
 
-def quick_answers(joined: str, rows: Sequence[str], reads: Sequence[str]) -> Answers | None:
+def quick_answers(
+    joined: str, rows: Sequence[str], reads: Sequence[str], also: Mapping[str, float] | None = None
+) -> Answers | None:
     """The joined expression over `f[i]` as a Python function; None if it may not or does not say what zen says.
 
-    `rows` are its elements over names of facts, `reads` the fact behind each index.
+    `rows` are its elements over names of facts, `reads` the fact behind each index. `also`: numbers that are no facts
+    and stand behind the indices after those, each with its default.
     """
     answers = _python(joined)
     if answers is None:
         return None
     judge = zen.compile_expression(joined)
+    defaults = {**DEFAULTS, **(also or {})}
     for row in rows:
-        for sample in samples_of(row, SAMPLES):
-            facts = [sample.get(name, DEFAULTS[name]) for name in reads]
+        for sample in samples_of(row, SAMPLES, also):
+            facts = [sample.get(name, defaults[name]) for name in (*reads, *(also or ()))]
             if answers(facts) != judge.evaluate({"f": facts}):
                 return None
     return answers

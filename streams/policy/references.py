@@ -17,7 +17,7 @@ Found = Iterator[tuple[tuple[Step, ...], str, str, str]]  # (where, expected, go
 
 def reference_faults(document: Document, places: Places) -> Iterator[Fault]:
     """Every fault of this kind."""
-    for check in (_ids, _tiers, _targets, _overflows, _names, _calendar, _lawful):
+    for check in (_ids, _tiers, _targets, _overflows, _names, _calendar, _lawful, _guard):
         for loc, expected, got, do in check(document):
             yield Fault(places.path(loc), places.line(loc), expected, got, do)
 
@@ -100,6 +100,21 @@ def _lawful(document: Document) -> Found:
         if place not in gate.lawful:
             do = f"Add a row `{place}`: what is accepted where no other row applies."
             yield ("gate", "lawful"), f"a row {place}", "none", do
+
+
+def _guard(document: Document) -> Found:
+    guard, values = document.guard, document.values.model_dump()
+    for name in guard.raises:
+        if name not in values:
+            yield ("guard", "raises", name), "a number of `values`", name, _one_of(values)
+    for at, queue in enumerate(guard.never):
+        if queue not in document.queues:
+            yield ("guard", "never", at), "a queue of `queues`", queue, _one_of(document.queues)
+    if guard.full_at <= guard.starts_at:
+        do = "Thresholds rise from starts_at on and are at their highest at full_at."
+        yield ("guard", "full_at"), f"more than starts_at, {guard.starts_at:g}", f"{guard.full_at:g}", do
+    if guard.step > guard.most_points:
+        yield ("guard", "step"), f"at most most_points, {guard.most_points}", str(guard.step), "Lower it."
 
 
 def _repeated(names: Iterable[str]) -> frozenset[str]:
