@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from streams import topics
 from streams.calendars import calendars_for
-from streams.core.context import Alarm, Approval, Context, ControlRecord, Policy, RosterEntry, Switch
+from streams.core.context import Alarm, Approval, Context, ControlRecord, Guard, Policy, RosterEntry, Switch
 from streams.core.policy import CompiledPolicy
 from streams.errors import LeadlaneError, NotReady
 from streams.lane.job import ControlView
@@ -45,6 +45,7 @@ class ContextBuilder:
             alarm for alarm in self._read(view, topics.ALARMS, Alarm, problems) if alarm.on and alarm.distrust
         )
         models = self._models.models(view.records.get(topics.MODELS.name, {}), problems)
+        guards = {guard.queue: guard for guard in self._read(view, topics.GUARDS, Guard, problems) if guard.points > 0}
         if policy is None:
             return None, problems
         context = Context(
@@ -53,6 +54,7 @@ class ContextBuilder:
             roster=roster,
             approvals={hashes: tuple(found) for hashes, found in approvals.items()},
             switches=switches,
+            guards=guards,
             models=models,
             alarms=alarms,
             offsets=dict(view.next),
