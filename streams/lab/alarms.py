@@ -1,7 +1,7 @@
 """From KPIs to alarms: what is beyond its limit, since when, and what follows from it.
 
-Law of this module: an alarm on a rate needs its whole interval beyond the limit, one on a change needs more than chance;
-it goes on at once and off only after `clear_ms` without cause, so that it does not flap.
+Law of this module: an alarm on a rate needs its whole interval beyond the limit, one on a change more than chance; it
+goes on at once and off only after `clear_ms` without cause, so that it does not flap.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def settle(standing: Mapping[str, Alarm], found: Iterator[Cause], now: int, clea
 def rollback_reasons(alarms: Mapping[str, Alarm], kinds: tuple[str, ...], since: int) -> tuple[str, ...]:
     """Why to go back, in words, empty for no reason: alarms of these kinds that went on after `since`.
 
-    `kinds` is the policy's model_rollback or policy_rollback, `since` when what would be rolled back took over: what was
-    wrong before is not its fault, and going back would not mend it.
+    `kinds` is the policy's model_rollback or policy_rollback, `since` when what would be rolled back took over: what
+    was wrong before is not its fault, and going back would not mend it.
     """
     return tuple(
         f"{alarm.name}: {alarm.detail}"
@@ -96,7 +96,7 @@ def rollback_reasons(alarms: Mapping[str, Alarm], kinds: tuple[str, ...], since:
 def to_publish(
     alarms: Mapping[str, Alarm], published: Mapping[str, context.Alarm], settings: GovernanceRow
 ) -> dict[str, context.Alarm]:
-    """Records for control.alarms, by key: alarms that went on or off since `published`. One that never was on is none."""
+    """Records for control.alarms, by key: alarms that went on or off since `published`, as it stands on the topic."""
     due: dict[str, context.Alarm] = {}
     for name, alarm in alarms.items():
         before = published.get(name)
@@ -180,7 +180,7 @@ def _scores(kpis: Kpis, settings: GovernanceRow) -> Iterator[Cause]:
 
 
 def _log_loss(books: Books, settings: GovernanceRow) -> Cause:
-    """The newest labels against those before. The rise must be beyond chance, as unchanged data rises by 10 % at times."""
+    """The newest labels against those before. Beyond chance: unchanged data rises by 10 % at times."""
     newest, before = losses_of(books, settings)
     if min(len(newest), len(before)) < settings.log_loss_labels:
         have = len(newest) + len(before)

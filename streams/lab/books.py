@@ -13,14 +13,13 @@ import msgspec
 from streams.core.effects import EmitExample, UpdateCase
 from streams.core.events import CaseReview
 from streams.core.policy import GovernanceRow
-from streams.core.windows import BINS, EVERYBODY, WindowStats
+from streams.core.windows import BINS, EVERYBODY, OTHER, WAIT_BINS, WindowStats, wait_bin
 from streams.lab.drift import log_loss
 from streams.lab.fairness import Tally
-from streams.lab.rates import no_waits, wait_bin
+from streams.lab.rates import no_waits
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-MOST_VALUES = 200  # of one group; leads with further ones are counted as OTHERS
-OTHERS = "(other)"
+MOST_VALUES = 200  # of one group; leads with further ones are counted as OTHER
 MOST_PEOPLE = 1_000
 MOST_CLAIMED = 20_000  # cases that somebody holds
 BASELINES = 4  # log-loss is compared with so many times as many labels before
@@ -82,6 +81,8 @@ class Books(msgspec.Struct, array_like=True, gc=False):
             tally = self._tally(stats.window_start, stats.group, stats.value)
             tally.decided += stats.counts.get("routed", 0)
             tally.selected += stats.counts.get("selected", 0)
+            for at in range(WAIT_BINS):
+                tally.waits[at] += stats.counts.get(f"wait:{at}", 0)
             return
         number = self._regime_of(stats, settings)
         hour = self._hour(stats.window_start, number)
@@ -100,10 +101,6 @@ class Books(msgspec.Struct, array_like=True, gc=False):
                 return None
             self._label(example, bool(example.previous), -1)
         self._label(example, example.label, 1)
-        if not is_correction and example.human_at is not None and example.human_at >= example.decided_at:
-            for group, value in example.groups.items():
-                waits = self._tally(example.emitted_at, group, value).waits
-                waits[wait_bin(example.human_at - example.decided_at)] += 1
         probability = probability_of(example)
         if probability is None:
             return None
@@ -221,7 +218,7 @@ class Books(msgspec.Struct, array_like=True, gc=False):
     def _tally(self, at: int, group: str, value: str) -> Tally:
         values = self._day(at).groups.setdefault(group, {})
         if value not in values and len(values) >= MOST_VALUES:
-            value = OTHERS
+            value = OTHER
         return values.setdefault(value, Tally())
 
     def _person(self, at: int, actor: str) -> Person | None:

@@ -23,12 +23,13 @@ from typing import Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from streams.lab.rates import WAIT_STEP, added, log_quantiles, no_waits, quantile_of_normal
+from streams.core.windows import OTHER, UNKNOWN, WAIT_STEP
+from streams.lab.rates import added, log_quantiles, no_waits, quantile_of_normal
 
 Ratio = Literal["selection", "missed", "wait"]
 Verdict = Literal["alarm", "watch", "ok", "best", "insufficient n", "not declared"]
 
-UNDECLARED = "unknown"  # the value of leads that declare none: shown, never compared
+UNDECLARED = frozenset({UNKNOWN, OTHER})  # leads that declare no value, or a rare one: shown, never compared
 RESAMPLES = 400
 HALF = 0.5
 
@@ -80,7 +81,7 @@ class Finding(NamedTuple):
     @property
     def name(self) -> str:
         """Of its alarm."""
-        return f"fairness:{self.group}={self.value}:{self.ratio_of}"
+        return f"fairness:{self.group[:60]}={self.value[:100]}:{self.ratio_of}"
 
 
 class _Measure(NamedTuple):
@@ -122,7 +123,7 @@ def _large(measures: Mapping[str, _Measure], values: Mapping[str, Tally], rules:
     return frozenset(
         value
         for value, measure in measures.items()
-        if value != UNDECLARED and measure.n >= rules.least and values[value].decided >= rules.least_share * total
+        if value not in UNDECLARED and measure.n >= rules.least and values[value].decided >= rules.least_share * total
     )
 
 
@@ -135,7 +136,7 @@ def _family(
     for value, measure in sorted(measures.items()):
         share = values[value].decided / total if total else 0.0
         about = (measure.n, share, measure.rate)
-        if value == UNDECLARED:
+        if value in UNDECLARED:
             yield Finding(group, value, ratio_of, "not declared", *about, "", None, None, None, None)
         elif value not in large or len(large) < 2:
             yield Finding(group, value, ratio_of, "insufficient n", *about, "", None, None, None, None)

@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-WAIT_BINS = 64  # of waits: from a second to 90 days, a factor of 1.28 each
-WAIT_FIRST_MS, WAIT_LAST_MS = 1_000.0, 90 * 86_400_000.0
-WAIT_STEP = log(WAIT_LAST_MS / WAIT_FIRST_MS) / WAIT_BINS
+from streams.core.windows import WAIT_BINS, WAIT_FIRST_MS, WAIT_STEP
 
 
 class Rate(NamedTuple):
@@ -66,11 +64,6 @@ def falls(before: Rate, now: Rate, confidence: float = 0.95) -> bool:
 
 def no_waits() -> list[int]:
     return [0] * WAIT_BINS
-
-
-def wait_bin(ms: float) -> int:
-    """Where a wait is counted."""
-    return min(max(int(log(max(ms, 1.0) / WAIT_FIRST_MS) / WAIT_STEP), 0), WAIT_BINS - 1)
 
 
 def added(histograms: Iterable[Sequence[int]], bins: int = WAIT_BINS) -> list[int]:
