@@ -55,6 +55,17 @@ CONTEXT_INFO = Gauge(
     "leadlane_context_info", "1 for the versions in force, by what has a version.", ("what", "version")
 )
 
+# --- people: set by the lab ------------------------------------------------------------------------------------------
+QUEUE_OPEN = Gauge("leadlane_queue_open", "Open cases (lab).", ("queue",))
+QUEUE_CAPACITY = Gauge(
+    "leadlane_queue_capacity",
+    "How many cases the people of the queue can have open who are there now; not set when the roster knows none (lab).",
+    ("queue",),
+)
+GUARD_POINTS = Gauge(
+    "leadlane_guard_points", "Points by which the capacity guard raises the queue's thresholds (lab).", ("queue",)
+)
+
 _events: dict[str, Counter] = {}
 
 
