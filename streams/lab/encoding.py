@@ -1,0 +1,272 @@
+"""From features to named values, and the statistics that this needs: what the linear learner sees of a lead.
+
+number    standardised by mean and deviation of all that came, kept within LIMIT; and one of BINS bins at quantiles, so
+          that an effect need not be a straight line. The bins are cut anew when a column has three times the values.
+category  1 under the name of its value, once that was seen twice: ids and typing errors are never a weight
+missing   1 under a name of its own; also what is not a number (nan)
+
+Law of this module: `encode` changes nothing, `learn` is a fold: the same examples in the same order give the same
+encoder, bit for bit, and so does one that was dumped and loaded half-way. What is kept is bounded per column.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any, NamedTuple
+
+from streams.core.model import LARGEST
+from streams.lab.guard import Cell, Sample
+
+Value = float | str
+
+LIMIT = 4.0  # deviations from the mean; the bins know what lies beyond
+BINS = 10
+FIRST_CUT, CUT_GROWTH = 100, 3  # values of a column at which its bins are cut
+SEEN_BEFORE_A_WEIGHT = 2
+MOST_NAMES = 600  # of a column that have a weight
+MOST_VALUES = 2000  # of a column that are counted; half of them are forgotten when there are more
+
+BASE = "\x1f"  # the name of the constant; no feature's name can hold this character
+SEPARATOR = "\x1f"
+
+
+class Recut(NamedTuple):
+    """Bins that were cut anew: each new weight is a mixture of old ones."""
+
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    shares: tuple[tuple[float, ...], ...]  # by new bin, of each old one; sums to 1
+
+
+class Number:
+    """What is known of a column's numbers."""
+
+    __slots__ = ("cells", "count", "edges", "inverse", "keys", "mean", "next_cut", "positives", "spread", "values")
+
+    def __init__(self) -> None:
+        self.count, self.mean, self.spread, self.inverse = 0, 0.0, 0.0, 0.0
+        self.values, self.positives = Sample(), Sample()
+        self.edges: list[float] = []
+        self.cells: list[Cell] = []  # labels and positives of each bin
+        self.keys: tuple[str, ...] = ()
+        self.next_cut = FIRST_CUT
+
+    def learn(self, value: float, label: bool) -> None:
+        self.count += 1
+        away = value - self.mean
+        self.mean += away / self.count
+        self.spread += away * (value - self.mean)
+        self.inverse = 1 / sqrt(self.spread / self.count) if self.spread > 0 else 0.0
+        self.values.add(value)
+        if label:
+            self.positives.add(value)
+        if self.edges:
+            cell = self.cells[bisect_right(self.edges, value)]
+            cell[0] += 1
+            cell[1] += label
+
+    def cut(self, name: str) -> Recut | None:
+        """Cut the bins at the quantiles of what came so far. None: they stay."""
+        self.next_cut *= CUT_GROWTH
+        values = sorted(self.values.kept)
+        quantiles = {values[len(values) * part // BINS] for part in range(1, BINS)}
+        edges = sorted(edge for edge in quantiles if edge > values[0])
+        if edges == self.edges:
+            return None
+        before, old_edges, old_cells = self.keys, self.edges, self.cells
+        self.edges, self.keys = edges, bin_keys(name, len(edges))
+        if not old_edges:
+            self.cells = [[0.0, 0.0] for _ in self.keys]
+            return None
+        counts = [[0] * len(before) for _ in self.keys]
+        for value in values:
+            counts[bisect_right(edges, value)][bisect_right(old_edges, value)] += 1
+        of_old = [sum(row[old] for row in counts) or 1 for old in range(len(before))]
+        self.cells = [
+            [sum(row[old] / of_old[old] * old_cells[old][part] for old in range(len(before))) for part in (0, 1)]
+            for row in counts
+        ]
+        shares = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
+        return Recut(before, self.keys, shares)
+
+
+class Column:
+    """What is known of one feature."""
+
+    __slots__ = (
+        "born", "count", "forgotten", "keys", "missing", "name", "names", "next_look", "number", "positives", "usable",
+    )  # fmt: skip
+
+    def __init__(self, name: str, born: tuple[int, int], next_look: float) -> None:
+        self.name, self.born = name, born  # labels and positives that came before it
+        self.number: Number | None = None
+        self.names: dict[str, Cell] = {}  # value -> labels, positives
+        self.keys: dict[str, str] = {}  # value -> name of its weight
+        self.forgotten: Cell = [0.0, 0.0]  # labels and positives of values that are no longer counted
+        self.count = self.positives = 0  # of examples that state it
+        self.missing = f"{name}{SEPARATOR}?"
+        self.next_look = next_look  # labels of the rarer kind at which the guard looks
+        self.usable = False  # the guard has looked
+
+    def learn_name(self, value: str, label: bool) -> list[str]:
+        """Count a category; the names of weights that are forgotten over it."""
+        cell = self.names.get(value)
+        if cell is None:
+            cell = self.names[value] = [0.0, 0.0]
+        cell[0] += 1
+        cell[1] += label
+        if cell[0] == SEEN_BEFORE_A_WEIGHT and len(self.keys) < MOST_NAMES:
+            self.keys[value] = name_key(self.name, value)
+        return self._forget() if len(self.names) > MOST_VALUES else []
+
+    def _forget(self) -> list[str]:
+        """Forget the half that was seen least, the oldest first."""
+        by_count = sorted(self.names, key=lambda value: self.names[value][0])
+        dropped = []
+        for value in by_count[: len(by_count) // 2]:
+            labels, positives = self.names.pop(value)
+            self.forgotten[0] += labels
+            self.forgotten[1] += positives
+            if value in self.keys:
+                dropped.append(self.keys.pop(value))
+        for value, (labels, _) in self.names.items():
+            if len(self.keys) >= MOST_NAMES:
+                break
+            if labels >= SEEN_BEFORE_A_WEIGHT:
+                self.keys.setdefault(value, name_key(self.name, value))
+        return dropped
+
+    def all_keys(self) -> list[str]:
+        """The names of all its weights."""
+        bins = self.number.keys if self.number else ()
+        return [self.name, self.missing, *bins, *self.keys.values()]
+
+
+class Encoder:
+    """Statistics of every column, and the encoding that they give."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Column] = {}
+        self.usable: list[Column] = []  # those that are encoded
+
+    def encode(self, features: Mapping[str, Value]) -> dict[str, float]:
+        """The values under the names of their weights."""
+        encoded = {BASE: 1.0}
+        for column in self.usable:
+            value = features.get(column.name)
+            if value is None or value != value:
+                encoded[column.missing] = 1.0
+            elif value.__class__ is str:
+                key = column.keys.get(value)  # type: ignore[arg-type]
+                if key is not None:
+                    encoded[key] = 1.0
+            elif column.number is not None:
+                number = column.number
+                value = min(max(value, -LARGEST), LARGEST)  # type: ignore[type-var]
+                if number.inverse:
+                    z = (value - number.mean) * number.inverse  # type: ignore[operator]
+                    encoded[column.name] = LIMIT if z > LIMIT else -LIMIT if z < -LIMIT else z
+                if number.edges:
+                    encoded[number.keys[bisect_right(number.edges, value)]] = 1.0  # type: ignore[type-var]
+        return encoded
+
+    def learn(
+        self, features: Mapping[str, Value], label: bool, before: tuple[int, int], next_look: float
+    ) -> tuple[list[Recut], list[str]]:
+        """Count one example: the bins that were cut anew, and the names of weights that are forgotten.
+
+        `before`: labels and positives so far. `next_look`: when the guard looks at a column that is new.
+        """
+        recuts: list[Recut] = []
+        dropped: list[str] = []
+        for name, value in features.items():
+            if value is None or value != value:
+                continue
+            column = self.columns.get(name)
+            if column is None:
+                column = self.columns[name] = Column(name, before, next_look)
+            column.count += 1
+            column.positives += label
+            if value.__class__ is str:
+                dropped += column.learn_name(value, label)  # type: ignore[arg-type]
+                continue
+            number = column.number
+            if number is None:
+                number = column.number = Number()
+            number.learn(min(max(float(value), -LARGEST), LARGEST), label)
+            if number.count >= number.next_cut and (recut := number.cut(name)):
+                recuts.append(recut)
+        return recuts, dropped
+
+    def correct(self, features: Mapping[str, Value], change: int) -> None:
+        """A label that was counted is the other one: `change` is 1 or -1 positive more."""
+        for name, value in features.items():
+            column = self.columns.get(name)
+            if column is None or value is None or value != value:
+                continue
+            column.positives += change
+            number = column.number
+            if isinstance(value, str):
+                column.names.get(value, column.forgotten)[1] += change
+            elif number is not None:
+                value = min(max(float(value), -LARGEST), LARGEST)
+                if number.edges:
+                    number.cells[bisect_right(number.edges, value)][1] += change
+                if change > 0:
+                    number.positives.add(value)
+
+    def use(self, name: str, usable: bool) -> None:
+        """Encode a column from now on, or no longer."""
+        self.columns[name].usable = usable
+        self.usable = [column for column in self.columns.values() if column.usable]
+
+    def dump(self) -> list[Any]:
+        """All of it as plain lists, for msgpack."""
+        return [_dumped(column) for column in self.columns.values()]
+
+    @classmethod
+    def load(cls, dumped: list[Any]) -> Encoder:
+        encoder = cls()
+        for row in dumped:
+            column = _loaded(row)
+            encoder.columns[column.name] = column
+        encoder.usable = [column for column in encoder.columns.values() if column.usable]
+        return encoder
+
+
+def bin_keys(name: str, edges: int) -> tuple[str, ...]:
+    return tuple(f"{name}{SEPARATOR}{number}" for number in range(edges + 1))
+
+
+def name_key(name: str, value: str) -> str:
+    return f"{name}{SEPARATOR}={value}"
+
+
+def _dumped(column: Column) -> list[Any]:
+    number = column.number
+    state = number and [
+        number.count, number.mean, number.spread, number.inverse, number.values.dump(), number.positives.dump(),
+        number.edges, number.cells, number.next_cut,
+    ]  # fmt: skip
+    names = [[value, *cell] for value, cell in column.names.items()]
+    return [
+        column.name, list(column.born), state, names, list(column.keys), column.forgotten, column.count,
+        column.positives, column.next_look, column.usable,
+    ]  # fmt: skip
+
+
+def _loaded(row: list[Any]) -> Column:
+    name, born, state, names, keys, forgotten, count, positives, next_look, usable = row
+    column = Column(name, (born[0], born[1]), next_look)
+    column.names = {value: [labels, good] for value, labels, good in names}
+    column.keys = {value: name_key(name, value) for value in keys}
+    column.forgotten, column.count, column.positives, column.usable = forgotten, count, positives, usable
+    if state:
+        number = column.number = Number()
+        number.count, number.mean, number.spread, number.inverse, values, goods, edges, cells, number.next_cut = state
+        number.values, number.positives = Sample.load(values), Sample.load(goods)
+        number.edges, number.cells = edges, cells
+        number.keys = bin_keys(name, len(edges)) if edges else ()
+    return column
