@@ -83,6 +83,8 @@ def hold_back(
     raised_tier, raised_held = policy.evaluate_raised(
         facts, tuple(threshold.at(points.get(threshold.queue, 0.0)) for threshold in policy.thresholds)
     )
+    if tier is raised_tier and held == raised_held:
+        return Guarded(tier, held, (), points)
     before = state.routing.conditions
     kept = {row.id for row in held if row.id in before and not row.pulse}
     kept.update(row.id for row in raised_held)
@@ -93,15 +95,15 @@ def hold_back(
 
 def points_for(state: LeadState, now: int, context: Context) -> dict[str, float]:
     """Points by queue that apply to the lead: a queue that has it already does not count, nor a guard gone stale."""
-    policy, routing = context.policy, state.routing
-    theirs = {case.queue for case in state.cases}
-    theirs.update(tier.queue for tier in policy.tiers if tier.human and tier.id == routing.computed_tier)
-    oldest = now - policy.guard.lasts_ms
-    return {
-        queue: guard.points
-        for queue, guard in context.guards.items()
-        if queue in policy.guarded_queues and queue not in theirs and guard.points > 0 and guard.at >= oldest
-    }
+    policy = context.policy
+    theirs, oldest = policy.human_tiers.get(state.routing.computed_tier), now - policy.guard.lasts_ms
+    points = {}
+    for queue, guard in context.guards.items():
+        if queue == theirs or queue not in policy.guarded_queues or guard.at < oldest:
+            continue
+        if not any(case.queue == queue for case in state.cases):
+            points[queue] = guard.points
+    return points
 
 
 def look_again_at(state: LeadState, now: int, context: Context) -> int:

@@ -72,10 +72,11 @@ class ScoreRow(msgspec.Struct, frozen=True):
     base: float
     terms: tuple[ScoreTerm, ...]
     engagement_half_life_days: float
-    publish_step: float  # points: a smaller move is not published
+    publish_step: float  # points: a smaller move is not published ...
     interval_at_no_evidence: float  # width of the interval, 0..1
     evidence_for_half_width: float  # pieces of fully trusted evidence that halve it
     unstated_confidence: float = 0.8  # of a measure whose source states none
+    publish_confidence_step: float = 0.15  # ... unless the confidence moved by so much
 
 
 class HoldRow(msgspec.Struct, frozen=True):
@@ -200,7 +201,7 @@ class GovernanceRow(msgspec.Struct, frozen=True):
     fairness_least_ratio: float = 0.8
     fairness_least: int = 30
     fairness_least_share: float = 0.02
-    fairness_error: float = 0.01  # chance that any of all comparisons alarms at one look when there is no difference
+    fairness_error: float = 0.001  # chance that any of all comparisons alarms at one look when there is no difference
     fairness_window_ms: int = 2_592_000_000
     override_rate: float = 0.20
     automation_share: float = 0.90  # the target ...
@@ -220,6 +221,7 @@ class GovernanceRow(msgspec.Struct, frozen=True):
     policy_rollback: tuple[str, ...] = ("sla_attainment", "override_rate", "policy_violation")
 
 
+UNLEARNED = LearningRow()
 AS_SHIPPED = GovernanceRow()
 BACKGROUND_FACTS = frozenset({"event", "days_since_reaction"})  # what a mere send, open or click changes
 FREE_MAIL, COMPETITOR, STUDENT = 1, 2, 4  # bits of CompiledPolicy.domains
@@ -241,9 +243,9 @@ class CompiledPolicy:
 
     __slots__ = (
         "_answers", "_pick", "_raised_answers", "_tier_count", "audit_seed", "calendar", "caps", "conditions",
-        "domains", "expression", "gate", "governance", "guard", "guarded_queues", "holds", "learning", "queues",
-        "raised", "reads", "reads_background", "renewal_days", "sampling", "score", "settling_ms", "sha256", "slas",
-        "thresholds", "tiers", "values", "version",
+        "domains", "expression", "gate", "governance", "guard", "guarded_queues", "holds", "human_tiers", "learning",
+        "queues", "raised", "reads", "reads_background", "renewal_days", "sampling", "score", "settling_ms", "sha256",
+        "slas", "thresholds", "tiers", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -261,7 +263,7 @@ class CompiledPolicy:
         queues: Mapping[str, QueueRow],
         sampling: SamplingRow,
         gate: GateRow,
-        learning: LearningRow = LearningRow(),
+        learning: LearningRow = UNLEARNED,
         governance: GovernanceRow = AS_SHIPPED,
         guard: GuardRow = NO_GUARD,
         values: Mapping[str, Any],
@@ -287,6 +289,7 @@ class CompiledPolicy:
         self.renewal_days = int(values["renewal_days"]) if "days_to_renewal" in reads else 0
         self.audit_seed = seed_of(f"audit\0{version}")
         self.reads_background = not BACKGROUND_FACTS.isdisjoint(reads)
+        self.human_tiers = {tier.id: tier.queue for tier in tiers if tier.human}
         self._tier_count = len(tiers)
         self._pick = itemgetter(*reads, reads[0])  # one more than is read: with a single name it would give no tuple
         self._answers = answers or zen_answers(expression)
