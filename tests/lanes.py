@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
 
+from streams import topics
 from streams.core.context import Context
 from streams.core.events import Event
 from streams.lane.pipeline import DecisionPipeline
-from streams.lane.processor import Batch, Headers, InputRecord, Outcome, OutputRecord, due_at
+from streams.lane.processor import KEPT, Batch, Headers, InputRecord, Outcome, OutputRecord, due_at
 from streams.lane.registry import BuiltInCatalogue
 from streams.lane.wire import Wire
 from tests.factories import T0
@@ -54,7 +55,10 @@ def arrive(events: Iterable[Event], start: int = 0) -> list[InputRecord]:
 
 
 class TestLane:
-    """A lane without Kafka: states, and what was sent so far by topic."""
+    """A lane without Kafka: states of leads, and what was sent about them so far by topic.
+
+    What the pipeline counts by the minute is apart: what it keeps for that, and the statistics that were sent.
+    """
 
     __test__ = False
 
@@ -62,18 +66,27 @@ class TestLane:
         self.context, self.lane = context, lane
         self.pipeline = DecisionPipeline(WIRE, LANES, max_record_bytes)
         self.states: dict[bytes, bytes] = {}
+        self.kept: dict[bytes, bytes] = {}
         self.sent: dict[str, list[OutputRecord]] = {}
+        self.statistics: list[OutputRecord] = []
         self.counts: dict[str, int] = {}
         self.seq = 0
 
     def run(self, records: list[InputRecord], now: int = T0, tick: bool = False) -> Outcome:
         """One batch, and the timers that are due if `tick`."""
-        due = sorted(key for key, packed in self.states.items() if tick and 0 < due_at(packed) <= now)
-        outcome = self.pipeline.process(self.states, Batch(records, due, now, self.lane, self.seq), self.context)
+        states = self.states | self.kept
+        due = sorted(key for key, packed in states.items() if tick and 0 < due_at(packed) <= now)
+        outcome = self.pipeline.process(states, Batch(records, due, now, self.lane, self.seq), self.context)
         self.seq += len(records) + len(due)
-        self.states |= {key: packed for key, packed in outcome.changed.items() if packed is not None}
+        for key, packed in outcome.changed.items():
+            kept = self.kept if key in KEPT else self.states
+            if packed is None:
+                del kept[key]
+            else:
+                kept[key] = packed
         for topic, outputs in outcome.outputs.items():
-            self.sent.setdefault(topic, []).extend(outputs)
+            sent = self.statistics if topic == topics.STATS.name else self.sent.setdefault(topic, [])
+            sent.extend(outputs)
         for name, count in outcome.counts.items():
             self.counts[name] = self.counts.get(name, 0) + count
         return outcome

@@ -17,15 +17,12 @@ CHURNING = {**COMPACTED, "segment.ms": "15000", "min.cleanable.dirty.ratio": "0.
 
 def create_topics(brokers: str, job: Job, lanes: int) -> None:
     """Create what the job needs; Leadlane's own topics as they are declared."""
-    if all(topic in topics.TOPIC for topic in job.lane_topics):
+    counts = job.partitions(lanes)
+    if all(topic in topics.TOPIC for topic in counts):
         admin.apply(load_settings(brokers=brokers, lanes=lanes))
         return
-    plain = [*job.processor.inputs, *job.outputs, job.journal]
-    wanted = [
-        *(NewTopic(topic, lanes, 1) for topic in plain),
-        NewTopic(job.state, lanes, 1, config=CHURNING),
-        *(NewTopic(topic, 1, 1, config=COMPACTED) for topic in job.controls),
-    ]
+    configs = {job.state: CHURNING} | dict.fromkeys(job.controls, COMPACTED)
+    wanted = [NewTopic(topic, count, 1, config=configs.get(topic, {})) for topic, count in counts.items()]
     client = AdminClient({"bootstrap.servers": brokers})
     for future in client.create_topics(wanted).values():
         future.result(CREATE_SECONDS)

@@ -1,7 +1,8 @@
 """Whether a run was exactly once: everything is decided again from the journal and compared with what is there.
 
 Compared byte by byte, lane by lane: every output record with its key, value, headers and timestamp in its order, and
-every state. The journal must cover every input offset once: no gap, no overlap, nothing left over.
+every state, those that the processor keeps for itself among them. Where all lanes write one partition, a record's
+ce_source says whose it is. The journal must cover every input offset once: no gap, no overlap, nothing left over.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streams import topics
 from streams.lane.job import Job
-from streams.lane.lane import POSITION
 from streams.lane.privates import Record
+from streams.lane.processor import POSITION
 from streams.lane.replay import BrokenJournal, Contexts, replay
+from streams.lane.wire import written_by
 
 CONSUME = 1000
 POLL_SECONDS = 0.05
@@ -71,8 +73,10 @@ def record_from(message: Message) -> Record:
 
 def verify(brokers: str, job: Job, lanes: int) -> dict[str, Any]:
     """What is wrong with a finished run; all counts but the first two are 0 when it was exactly once."""
-    records = read(brokers, dict.fromkeys(job.lane_topics, lanes) | dict.fromkeys(job.controls, 1))
+    records = read(brokers, job.partitions(lanes))
     controls = {topic: records[topic][0] for topic in job.controls}
+    outputs = {topic: records[topic] for topic in job.outputs}
+    outputs |= {topic: by_lane(records[topic][0], lanes) for topic in job.single}
     report: Counter[str] = Counter()
     report["events"] = sum(len(lane) for topic in job.processor.inputs for lane in records[topic])
     for lane in range(lanes):
@@ -80,11 +84,23 @@ def verify(brokers: str, job: Job, lanes: int) -> dict[str, Any]:
             job,
             records[job.journal][lane],
             {topic: records[topic][lane] for topic in job.processor.inputs},
-            {topic: records[topic][lane] for topic in job.outputs},
+            {topic: lists[lane] for topic, lists in outputs.items()},
             records[job.state][lane],
             controls,
         )
+    for topic in job.single:
+        report["outputs_extra"] += len(records[topic][0]) - sum(map(len, outputs[topic]))  # of no lane
     return {figure: report[figure] for figure in FIGURES}
+
+
+def by_lane(records: Iterable[Record], lanes: int) -> list[list[Record]]:
+    """The records of a partition that all lanes write, by the lane that wrote them; what no lane wrote is left out."""
+    found: list[list[Record]] = [[] for _ in range(lanes)]
+    for record in records:
+        lane = written_by(record.headers)
+        if lane is not None and lane < lanes:
+            found[lane].append(record)
+    return found
 
 
 FIGURES = (
@@ -106,8 +122,9 @@ def verify_lane(
     expected: dict[str, list[Sent]] = {topic: [] for topic in outputs}
     states: Mapping[bytes, bytes] = {}
     after: dict[str, int] = {}
+    entries = [job.read_entry(record.value or b"") for record in journal]
     try:
-        for done in replay(job, [job.read_entry(record.value or b"") for record in journal], inputs, Contexts(job, controls)):
+        for done in replay(job, entries, inputs, Contexts(job, controls)):
             after |= done.entry.next
             for topic, records in done.outcome.outputs.items():
                 expected.setdefault(topic, []).extend(

@@ -61,6 +61,7 @@ class Job(NamedTuple):
     read_entry: Callable[[bytes], JournalEntry]
     controls: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()  # checked at the start, besides inputs, state, journal and controls
+    single: frozenset[str] = frozenset()  # outputs with one partition, which all lanes write: read in one order
     limits: Mapping[str, int] = {}  # bytes of one record by output topic, where it is not max_record_bytes
     versions: Callable[[Any], Mapping[str, str]] = no_versions  # of a context, for metrics
     state: str = topics.STATE.name
@@ -69,7 +70,13 @@ class Job(NamedTuple):
     @property
     def lane_topics(self) -> tuple[str, ...]:
         """Every topic that has one partition per lane."""
-        return (*self.processor.inputs, *self.outputs, self.state, self.journal)
+        own = (topic for topic in self.outputs if topic not in self.single)
+        return (*self.processor.inputs, *own, self.state, self.journal)
+
+    def partitions(self, lanes: int) -> dict[str, int]:
+        """How many partitions each topic of the job has."""
+        alone = (topic for topic in self.outputs if topic in self.single)
+        return dict.fromkeys(self.lane_topics, lanes) | dict.fromkeys((*alone, *self.controls), 1)
 
 
 MakeJob = Callable[[LaneSettings], Job]

@@ -25,12 +25,11 @@ from streams.lane.clients import CALL_SECONDS, Clients
 from streams.lane.control import Control
 from streams.lane.job import Job, LaneSettings
 from streams.lane.privates import Reader, discard, fill
-from streams.lane.processor import RESERVED, Batch, JournalEntry, Outcome, OutputRecord
+from streams.lane.processor import POSITION, Batch, JournalEntry, Outcome, OutputRecord
 from streams.lane.store import DictStore, Store
 from streams.lane.unreadable import shown
 
 log = logging.getLogger(__name__)
-POSITION = RESERVED + b"position"  # the changelog key under which a lane keeps where its inputs go on
 TICK_SECONDS = 1.0
 CLOSE_SECONDS = 4.0
 RESTORE_RECORDS = 5_000  # 40 ms with their compression; the lanes that run wait so long
@@ -308,7 +307,9 @@ class Lane:
     ) -> list[tuple[int, asyncio.Future[Any]]]:
         """Hand records to the producer in as few batches as hold them: (count, delivery) of each."""
         assert self._producer is not None
-        limit = self._host.job.limits.get(topic, self._host.settings.max_record_bytes)
+        job = self._host.job
+        limit = job.limits.get(topic, self._host.settings.max_record_bytes)
+        partition = 0 if topic in job.single else self.number
         sent, start = [], 0
         while start < len(records):
             batch = self._producer.create_batch()
@@ -318,7 +319,7 @@ class Lane:
                     f"lane {self.number}, {topic}, key {shown(records[first].key)}: expected a record of at most "
                     f"{limit} bytes, got {batch.size()}. The processor must send it to dead letters."
                 )
-            sent.append((batch.record_count(), await self._producer.send_batch(batch, topic, partition=self.number)))
+            sent.append((batch.record_count(), await self._producer.send_batch(batch, topic, partition=partition)))
         return sent
 
     def _account(self, decided: Decided) -> None:

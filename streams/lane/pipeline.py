@@ -1,7 +1,7 @@
 """The decision processor: input bytes -> event -> decision -> output bytes; what cannot be processed is a dead letter.
 
 Law of this module: every input record ends in exactly one of decided, quiet, duplicate or dead; a record that fails
-leaves its lead's state as it was.
+leaves its lead's state as it was. What the records of a batch did is counted with them (streams/lane/statistics.py).
 
 Next: streams/lane/store.py
 """
@@ -20,6 +20,7 @@ from streams.core import effects
 from streams.core.context import Context
 from streams.core.decide import Decision, Kind, decide, tick
 from streams.core.effects import Effect, UpdateCase
+from streams.core.events import CaseReview
 from streams.core.moment import Moment
 from streams.core.reading import warm_up
 from streams.core.state import LeadState, pack, unpack
@@ -27,14 +28,26 @@ from streams.kafka.codec import wire_for
 from streams.lane.context import ContextBuilder
 from streams.lane.deadletters import dead_letter
 from streams.lane.job import Job, LaneSettings
-from streams.lane.processor import RESERVED, Batch, Headers, InputRecord, JournalEntry, Outcome, OutputRecord
+from streams.lane.processor import (
+    KEPT,
+    RESERVED,
+    STATISTICS,
+    Batch,
+    Headers,
+    InputRecord,
+    JournalEntry,
+    Outcome,
+    OutputRecord,
+)
 from streams.lane.registry import RegistryUnreachable
+from streams.lane.statistics import NOBODY, Window, untaken, window_of
 from streams.lane.unreadable import UnreadableRecord, shown
 from streams.lane.wire import Wire
 from streams.settings import load_settings
 
 TICK_TOPIC = "lane.tick"  # the trigger of decisions that a timer makes
 DEAD = "dead"
+WINDOW = "window"  # what the timer of the statistics did
 RETRY_TICK_MS = 3_600_000  # a timer whose decision fails is looked at again after this
 HEADER_ROOM = 1024  # bytes for headers and framing of one record
 OUTPUT_TOPIC: dict[type[Effect], str] = {
@@ -56,9 +69,13 @@ class DecisionPipeline:
     def process(self, states: Mapping[bytes, bytes], batch: Batch, context: Context) -> Outcome:
         outcome = Outcome({}, {}, {})
         seq = batch.first_seq
+        kept = states.get(STATISTICS)
+        window, ended = window_of(kept, batch.now)
+        if ended is not None:
+            self._send_statistics(ended, batch, context, outcome)
         for record in batch.records:
             try:
-                kind = self._record(states, record, seq, batch, context, outcome)
+                kind = self._record(states, record, seq, batch, context, outcome, window)
             except RegistryUnreachable:  # no record is to blame: the lane is rebuilt and asks again
                 raise
             except Exception as error:  # the dead-letter path: whatever went wrong, the lane goes on
@@ -68,9 +85,27 @@ class DecisionPipeline:
             _count(outcome, record.topic, kind)
             seq += 1
         for key in batch.due:
-            self._tick(states, key, seq, batch, context, outcome)
+            if key in KEPT:  # what it was due for has been done above
+                _count(outcome, TICK_TOPIC, WINDOW)
+            else:
+                self._tick(states, key, seq, batch, context, outcome, window)
             seq += 1
+        _count_events(outcome, window)
+        if window.is_changed:
+            outcome.changed[STATISTICS] = window.packed()
+        elif ended is not None:
+            outcome.changed[STATISTICS] = None
         return outcome
+
+    def _send_statistics(self, window: Window, batch: Batch, context: Context, outcome: Outcome) -> None:
+        outcome.outputs[topics.STATS.name] = [
+            OutputRecord(
+                f"{stats.lane}/{stats.window_start}/{stats.group}={stats.value}".encode(),
+                self._wire.encode(stats),
+                self._wire.headers(stats, batch.lane, batch.now),
+            )
+            for stats in window.stats(batch.lane, context)
+        ]
 
     def _record(
         self,
@@ -80,22 +115,26 @@ class DecisionPipeline:
         batch: Batch,
         context: Context,
         outcome: Outcome,
+        window: Window,
     ) -> str:
         event = self._wire.decode(record.topic, record.value)
         self._wire.check(event, record.key, batch.now)
         key = record.key
         assert key is not None, "check() refuses a null key"
         packed = outcome.changed.get(key) or states.get(key)
-        if packed is None:
+        if packed is None or key.startswith(RESERVED):
             self._check_new(key, record)
             state = LeadState()
         else:
             state = unpack(packed)
+        waiting = untaken(state) if type(event) is CaseReview else NOBODY
         moment = Moment(record.topic, record.partition, record.offset, seq, batch.now, event.lead_id)
         decision = decide(state, event, moment, context)
         if decision.kind is Kind.DUPLICATE:
             return decision.kind
         self._collect(key, decision, batch, outcome)
+        if decision.effects:
+            window.count(decision.state, decision.effects, waiting, context)
         return decision.kind
 
     def _tick(
@@ -106,12 +145,15 @@ class DecisionPipeline:
         batch: Batch,
         context: Context,
         outcome: Outcome,
+        window: Window,
     ) -> None:
         packed = outcome.changed.get(key) or states[key]
         moment = Moment(TICK_TOPIC, batch.lane, seq, seq, batch.now, key.decode())
         try:
             decision = tick(unpack(packed), moment, context)
             self._collect(key, decision, batch, outcome)
+            if decision.effects:
+                window.count(decision.state, decision.effects, NOBODY, context)
             _count(outcome, TICK_TOPIC, decision.kind)
         except RegistryUnreachable:
             raise
@@ -146,7 +188,7 @@ class DecisionPipeline:
     def _check_new(self, key: bytes, record: InputRecord) -> None:
         """A lead that is new to this lane must belong here, or two lanes would each keep half of it.
 
-        No lead may take the place of what the lane keeps in its changelog. Known leads have been through this.
+        No lead may take the place of what lane and processor keep in the changelog. Known leads have been through this.
         """
         if key.startswith(RESERVED):
             raise UnreadableRecord(f"lead_id is {shown(key.decode())}, expected one that does not start with NUL")
@@ -177,14 +219,31 @@ class _Timer:
         self.value: bytes | None = value
 
 
+def _count_events(outcome: Outcome, window: Window) -> None:
+    """What became of the batch's records and timers, whatever the topic."""
+    for name, count in outcome.counts.items():
+        topic, _, kind = name.rpartition("/")
+        if kind != WINDOW:
+            window.add(_count_name("timers" if topic == TICK_TOPIC else "events", kind, ":"), count)
+
+
 def _count(outcome: Outcome, topic: str, kind: str) -> None:
     name = _count_name(topic, kind)
     outcome.counts[name] = outcome.counts.get(name, 0) + 1
 
 
 @lru_cache(maxsize=256)
-def _count_name(topic: str, kind: str) -> str:
-    return f"{topic}/{kind}"
+def _count_name(topic: str, kind: str, mark: str = "/") -> str:
+    return f"{topic}{mark}{kind}"
+
+
+def versions(context: Context) -> dict[str, str]:
+    """What is in force, for metrics: the policy, and each role that a model has (the champion's always)."""
+    models = context.models
+    roles = {"challenger": models.challenger, "shadow": models.shadow}
+    given = {role: model.version for role, model in roles.items() if model is not None}
+    policy = {"policy": context.policy.version, "policy_sha256": context.policy.sha256}
+    return {**policy, "champion": models.version, **given}
 
 
 def job(settings: LaneSettings) -> Job:
@@ -198,6 +257,7 @@ def job(settings: LaneSettings) -> Job:
         read_entry=lambda value: cast(JournalEntry, wire.decode_any(topics.JOURNAL.name, value)),
         controls=tuple(topic.name for topic in topics.CONTROLS),
         outputs=OUTPUTS,
+        single=frozenset(name for name in OUTPUTS if topics.TOPIC[name].single),
         limits={topics.DEAD_LETTERS.name: topics.DEAD_LETTERS.max_message_bytes},
-        versions=lambda context: {"policy": context.policy.version, "policy_sha256": context.policy.sha256},
+        versions=versions,
     )

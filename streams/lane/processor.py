@@ -10,7 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 Headers = Sequence[tuple[str, bytes]]
-RESERVED = b"\0"  # keys of the changelog that start with it are the lane's own, such as its position
+# Keys of the changelog that start with it are no leads: no event may have one. The lane keeps its position under
+# POSITION, which no processor sees or writes; the processor may keep a state of its own under each of KEPT, which lies
+# among the leads' states and has a timer like them.
+RESERVED = b"\0"
+POSITION = RESERVED + b"position"
+STATISTICS = RESERVED + b"statistics"
+KEPT = (STATISTICS,)
 
 
 class InputRecord(Protocol):
@@ -43,8 +49,8 @@ class OutputRecord(NamedTuple):
 class Outcome(NamedTuple):
     """What one batch means: all of it is committed in one transaction, or none of it."""
 
-    outputs: dict[str, list[OutputRecord]]  # by topic; all go to the lane's own partition
-    changed: dict[bytes, bytes | None]  # packed state by key, none in RESERVED; None forgets the key
+    outputs: dict[str, list[OutputRecord]]  # by topic; to the lane's own partition, but for Job.single
+    changed: dict[bytes, bytes | None]  # packed state by key, of RESERVED only KEPT; None forgets the key
     counts: dict[str, int]  # for metrics, see streams/metrics.py
 
 

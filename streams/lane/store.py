@@ -2,7 +2,8 @@
 
 Law of this module: a packed state is opaque but for its first 8 bytes (processor.due_at). The same bytes are the
 changelog's value, so that another store, for example RocksDB, can stand behind the same interface. How they lie in
-memory is streams/lane/compact.py's.
+memory is streams/lane/compact.py's. What the processor keeps for itself (processor.KEPT) lies among the states and
+has a timer like them; it is no lead and not counted as one.
 
 Next: streams/core/state.py
 """
@@ -14,9 +15,9 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from streams.lane.compact import NO_TIMER, RECENT_LEADS, CompactStates
-from streams.lane.processor import DUE_BYTES, NEVER, due_at
+from streams.lane.processor import DUE_BYTES, KEPT, NEVER, due_at
 
-BUCKET_MS = 3_600_000  # timers further away than the current bucket cost a dict slot, nearer ones a heap entry
+LOOK_MS = 3_600_000  # timers beyond the next full hour cost nothing, nearer ones a heap entry
 
 
 class Store(Protocol):
@@ -60,11 +61,11 @@ class DictStore:
         states, moved = self._states, self._timers.moved
         for key, packed in changed.items():
             if packed is None:
-                moved(key, states.drop(key), NO_TIMER)
+                states.drop(key)
                 continue
             old, new = states.put(key, packed), packed[:DUE_BYTES]
             if old != new:
-                moved(key, old, new)
+                moved(key, new)
         states.settle(len(changed))
 
     def due(self, now: int, limit: int) -> list[bytes]:
@@ -76,39 +77,37 @@ class DictStore:
         self._timers.rebuild()
 
     def __len__(self) -> int:
-        return len(self._states)
+        """How many leads."""
+        return len(self._states) - sum(key in self._states for key in KEPT)
 
 
 class Timers:
-    """An index of the states by due time; the truth stays in the states' first bytes.
+    """Which keys are due; the truth stays in the states' first bytes.
 
-    Far timers lie together by the hour. When its hour comes, they move to a heap. A heap entry may be too early
-    (the timer moved on since): it is looked up when it comes to the top and put back where it belongs.
+    Once an hour all states are looked at for those that fall due within it (10 ms for 80,000 leads), and these go to a
+    heap: a lead whose timer stands further away costs nothing. A heap entry may be too early (the timer moved on
+    since): it is looked up when it comes to the top, and put back if it still falls within the hour.
     """
 
     def __init__(self, states: CompactStates) -> None:
         self._states = states
-        self._far: dict[int, dict[bytes, None]] = {}  # a small dict takes half as much memory as a small set
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Forget everything: the next `due` looks."""
         self._near: list[tuple[int, bytes]] = []
         self._entry: dict[bytes, int] = {}  # time of a key's one valid heap entry
         self._horizon = 0  # timers before it are in the heap
 
-    def rebuild(self) -> None:
-        self._far, self._near, self._entry, self._horizon = {}, [], {}, 0
-        far = self._far
-        for key, due in self._states.headers():
-            if due != NO_TIMER:
-                far.setdefault(int.from_bytes(due, "big") // BUCKET_MS, {})[key] = None
-
-    def moved(self, key: bytes, old: bytes, new: bytes) -> None:
-        """A key's timer header changed from `old` to `new`."""
-        self._forget(key, int.from_bytes(old, "big"))
+    def moved(self, key: bytes, new: bytes) -> None:
+        """A key has a new timer header."""
         due = int.from_bytes(new, "big")
         if due != NEVER:
             self._put(key, due)
 
     def due(self, now: int, limit: int) -> list[bytes]:
-        self._bring_near(now)
+        if now >= self._horizon:
+            self._look(now)
         near, found = self._near, list[tuple[int, bytes]]()
         while near and near[0][0] <= now and len(found) < limit:
             entry, key = heappop(near)
@@ -126,23 +125,14 @@ class Timers:
         return [key for _, key in found]
 
     def _put(self, key: bytes, due: int) -> None:
-        if due >= self._horizon:
-            self._far.setdefault(due // BUCKET_MS, {})[key] = None
-        elif due < self._entry.get(key, due + 1):
+        if due < self._horizon and due < self._entry.get(key, due + 1):
             self._entry[key] = due
             heappush(self._near, (due, key))
 
-    def _forget(self, key: bytes, due: int) -> None:
-        keys = self._far.get(due // BUCKET_MS)
-        if keys is not None:
-            keys.pop(key, None)
-            if not keys:
-                del self._far[due // BUCKET_MS]
-
-    def _bring_near(self, now: int) -> None:
-        if now < self._horizon:
-            return
-        self._horizon = (now // BUCKET_MS + 1) * BUCKET_MS
-        for bucket in [bucket for bucket in self._far if bucket * BUCKET_MS < self._horizon]:
-            for key in self._far.pop(bucket):
-                self._put(key, due_at(self._states.header(key)))
+    def _look(self, now: int) -> None:
+        """Find what falls due before the next full hour."""
+        self._horizon = (now // LOOK_MS + 1) * LOOK_MS
+        end = self._horizon.to_bytes(DUE_BYTES, "big")
+        for key, due in self._states.headers():
+            if due < end and due != NO_TIMER:
+                self._put(key, int.from_bytes(due, "big"))

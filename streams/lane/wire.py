@@ -61,7 +61,8 @@ class Wire:
 
     def __init__(self, catalogue: Catalogue, max_value_bytes: int = MAX_VALUE_BYTES) -> None:
         self._catalogue = catalogue
-        outputs = {topic.name for topic in TOPICS if topic.role in (Role.OUTPUT, Role.STATE, Role.AUDIT)}  # written by us
+        ours = (Role.OUTPUT, Role.STATE, Role.AUDIT)
+        outputs = {topic.name for topic in TOPICS if topic.role in ours}
         self._limits = {topic: sys.maxsize if topic in outputs else max_value_bytes for topic in RECORD_OF}
         self._readers: dict[str, dict[bytes, Reader]] = {topic: {} for topic in RECORD_OF}
         self._writers: dict[type[Record], Writer] = {}
@@ -95,7 +96,7 @@ class Wire:
     def headers(self, record: Record, lane: int, now: int) -> Headers:
         """The CloudEvents headers of an output."""
         kind, identity = CLOUD_EVENT[type(record)]
-        return (SPEC_VERSION, ("ce_id", identity(record).encode()), _source(lane), kind, _time(now))
+        return (SPEC_VERSION, ("ce_id", identity(record).encode()), source_of(lane), kind, _time(now))
 
     @staticmethod
     def check(event: Event, key: bytes | None, now: int) -> None:
@@ -235,9 +236,20 @@ CLOUD_EVENT = {
 SPEC_VERSION = ("ce_specversion", b"1.0")
 
 
+SOURCE, LANE = "ce_source", b"/leadlane/lane/"
+
+
 @lru_cache(maxsize=1024)
-def _source(lane: int) -> tuple[str, bytes]:
-    return "ce_source", b"/leadlane/lane/%d" % lane
+def source_of(lane: int) -> tuple[str, bytes]:
+    """The header that says which lane wrote a record."""
+    return SOURCE, LANE + b"%d" % lane
+
+
+def written_by(headers: Headers) -> int | None:
+    """The lane that wrote a record with these headers; None: no lane."""
+    source = next((value for name, value in headers if name == SOURCE), b"")
+    number = source.removeprefix(LANE)
+    return int(number) if source != number and number.isdigit() else None
 
 
 @lru_cache(maxsize=64)

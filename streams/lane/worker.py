@@ -261,7 +261,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
 async def check_topics(clients: Clients, job: Job, settings: LaneSettings) -> None:
     """MissingTopic or TopicsDiffer unless every topic of the job is there with the partitions that it needs."""
-    wanted = dict.fromkeys(job.lane_topics, settings.lanes) | dict.fromkeys(job.controls, 1)
+    wanted = job.partitions(settings.lanes)
     found = await clients.partitions(wanted)
     missing = sorted(topic for topic in wanted if not found.get(topic))
     if missing:
@@ -273,5 +273,6 @@ async def check_topics(clients: Clients, job: Job, settings: LaneSettings) -> No
     if differ:
         raise TopicsDiffer(
             f"{settings.brokers}: expected {settings.lanes} partitions (LEADLANE_LANES) in lane topics and 1 in "
-            f"control topics, got {differ}. Set LEADLANE_LANES to what exists, or create new topics."
+            f"{', '.join(sorted({*job.controls, *job.single}))}, got {differ}. Set LEADLANE_LANES to what exists, or "
+            "create new topics."
         )

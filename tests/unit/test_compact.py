@@ -12,7 +12,7 @@ import pytest
 
 from streams.lane.compact import MOST_DICTIONARIES, PIECE, RETRAIN_GROWTH, CompactStates
 from streams.lane.processor import DUE_BYTES, due_at
-from streams.lane.store import BUCKET_MS, DictStore
+from streams.lane.store import LOOK_MS, DictStore
 
 COMPANIES = ("Stonelight Energy", "Harbormark Motors", "Atlasline Logistics", "Summitgate Foods")
 
@@ -173,13 +173,13 @@ def test_memory_shrinks_to_less_than_two_thirds() -> None:
 
 def test_timers_of_compressed_leads_come_due_in_the_order_of_time_and_key() -> None:
     store = DictStore(recent_leads=100)
-    dues = {key_of(n): 1 + n * 7919 % (3 * BUCKET_MS) for n in range(1500)}
+    dues = {key_of(n): 1 + n * 7919 % (3 * LOOK_MS) for n in range(1500)}
     for start in range(0, 1500, 100):
         keys = [key_of(n) for n in range(start, start + 100)]
         store.apply({key: a_state(start, dues[key]) for key in keys})
     store.apply({key_of(1): a_state(1), key_of(2): None, key_of(3): a_state(3, 5)})
     dues = {**dues, key_of(1): 0, key_of(2): 0, key_of(3): 5}
     assert sum(due_at(packed) > 0 for packed in store.view.values()) == 1498
-    for now in (4, 5, BUCKET_MS // 2, BUCKET_MS, 2 * BUCKET_MS + 1, 4 * BUCKET_MS):
+    for now in (4, 5, LOOK_MS // 2, LOOK_MS, 2 * LOOK_MS + 1, 4 * LOOK_MS):
         expected = sorted((due, key) for key, due in dues.items() if 0 < due <= now)
         assert store.due(now, 2000) == [key for _, key in expected]

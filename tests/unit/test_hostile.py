@@ -13,7 +13,7 @@ from streams.core.context import Policy
 from streams.lane.context import ContextBuilder
 from streams.lane.deadletters import DeadLetter
 from streams.lane.job import ControlView
-from streams.lane.lane import POSITION
+from streams.lane.processor import POSITION, STATISTICS
 from streams.lane.privates import TAKE_BYTES, KeptRecords, Record, how_many, unpack
 from streams.topics import MAX_DEAD_LETTER_BYTES
 from tests.factories import LEAD, T0, a_reply, a_score
@@ -23,14 +23,14 @@ from tests.shipped import shipped_context
 PLAIN, GZIP = 0, 1
 
 
-@pytest.mark.parametrize("lead", [POSITION.decode(), "\0", "\0lead-1"])
+@pytest.mark.parametrize("lead", [POSITION.decode(), STATISTICS.decode(), "\0", "\0lead-1"])
 def test_no_lead_takes_the_place_of_the_lanes_position(lead: str) -> None:
     lane = TestLane(shipped_context(), lane_of(lead))
     outcome = lane.run(arrive([a_score(lead_id=lead)]))
     (letter,) = lane.read(topics.DEAD_LETTERS.name)
     assert isinstance(letter, DeadLetter)
     assert f"lead_id is {lead!r}, expected one that does not start with NUL." in letter.error_text
-    assert outcome.changed == {}
+    assert outcome.changed.keys() == {STATISTICS}, "what the lane has counted, and nothing of the lead"
 
 
 def test_ids_that_are_as_long_as_the_record_do_not_make_a_letter_too_large() -> None:

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.lane.processor import NEVER, due_at
-from streams.lane.store import BUCKET_MS, DictStore
+from streams.lane.store import LOOK_MS, DictStore
 
 KEYS = st.sampled_from([b"a", b"b", b"c", b"d"])
-DUES = st.one_of(st.just(NEVER), st.integers(1, 4 * BUCKET_MS), st.integers(1, 5))
+DUES = st.one_of(st.just(NEVER), st.integers(1, 4 * LOOK_MS), st.integers(1, 5))
 CHANGES = st.dictionaries(KEYS, st.one_of(st.none(), DUES), max_size=4)
-STEPS = st.lists(st.tuples(CHANGES, st.integers(0, BUCKET_MS)), max_size=30)
+STEPS = st.lists(st.tuples(CHANGES, st.integers(0, LOOK_MS)), max_size=30)
 
 
 def packed(due: int) -> bytes:
@@ -45,7 +45,7 @@ def test_a_restored_store_has_the_same_states_and_timers(steps: list[tuple[dict[
             restored.load(key, state)
     restored.loaded()
     assert restored.view == live.view
-    assert restored.due(10 * BUCKET_MS, 100) == live.due(10 * BUCKET_MS, 100)
+    assert restored.due(10 * LOOK_MS, 100) == live.due(10 * LOOK_MS, 100)
 
 
 def test_a_cleared_store_is_empty_and_has_no_timers() -> None:
