@@ -59,7 +59,7 @@ class Rules(NamedTuple):
     least: int = 30
     least_share: float = 0.02
     confidence: float = 0.95
-    error: float = 0.01
+    error: float = 0.001
 
 
 class Finding(NamedTuple):

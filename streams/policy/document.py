@@ -105,6 +105,7 @@ class ScoreRule(Part):
     terms: tuple[ScoreTerm, ...]
     engagement_half_life: Duration = Field(gt=0)
     publish_step: float = Field(ge=0, le=100)
+    publish_confidence_step: Share
     interval_at_no_evidence: Share
     evidence_for_half_width: float = Field(gt=0)
     unstated_confidence: Share
@@ -225,7 +226,7 @@ class Fairness(Part):
     least_ratio: Share = 0.8
     least: AtLeastOne = 30
     least_share: Share = 0.02
-    error: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    error: Annotated[float, Field(gt=0, lt=1)] = 0.001
     window: Duration = 30 * UNIT_MS["d"]
 
 
