@@ -31,6 +31,7 @@ def render(decision: RecordDecision, trigger: Event | None, why_no_trigger: str 
         _headline(decision),
         *_section("What came in", _trigger(decision, trigger, why_no_trigger)),
         *_section("Conditions that held", _conditions(decision.conditions)),
+        *(_section("Capacity guard", _guards(decision)) if decision.guards or decision.held_back else ()),
         *_section("Score", _score(decision)),
         *_section("Holds", _holds(decision.holds_before, decision.holds_after)),
         *_section("Route", _route(decision)),
@@ -90,6 +91,18 @@ def _conditions(reasons: Sequence[Reason]) -> RenderableType:
     for reason in reasons:
         table.add_row(Text(reason.condition, style="bold"), reason.code, Text(f"because {reason.detail}"))
     return table
+
+
+def _guards(decision: RecordDecision) -> RenderableType:
+    lines = [
+        f"{queue} has more open cases than its people can hold: its thresholds stood {points:g} points higher."
+        for queue, points in sorted(decision.guards.items())
+    ]
+    if decision.held_back:
+        lines.append(f"Held back for that, until there is room: {', '.join(decision.held_back)}.")
+    else:
+        lines.append("That changed nothing for this lead.")
+    return Text("\n".join(lines))
 
 
 def _score(decision: RecordDecision) -> RenderableType:

@@ -11,6 +11,7 @@ from streams.policy.compile import compile_document, macros_of, read_document
 from streams.policy.document import Document
 from streams.policy.expressions import expand, names_in
 from streams.policy.faults import Fault
+from streams.policy.guarding import Raising
 from streams.policy.places import Places, Step
 from streams.policy.samples import samples_of
 from streams.policy.soundness import rows_with_when
@@ -28,7 +29,7 @@ def check_policy(text: str, source: str) -> tuple[Document, tuple[Fault, ...]]:
 
 def warnings_of(document: Document, places: Places) -> Iterator[Fault]:
     """Every warning about a document that compiles."""
-    for check in (_caps, _samples, _unreachable, _unused, _codes):
+    for check in (_caps, _samples, _unreachable, _unused, _guard, _codes):
         for loc, expected, got, do in check(document):
             yield Fault(places.path(loc), places.line(loc), expected, got, do)
 
@@ -88,6 +89,31 @@ def _unused(document: Document) -> Found:
         for name in names:
             if name not in taken:
                 yield (part, name), "one that a row uses", "no use of it", "Remove it."
+
+
+def _guard(document: Document) -> Found:
+    guard, raising = document.guard, Raising(document, macros_of(document))
+    if not guard.raises:
+        do = "Name the values that rise when a queue is over capacity; without them it only grows."
+        yield ("guard", "raises"), "values that rise", "none", do
+        return
+    legal = {row.queue for row in document.conditions if row.effect != "human"}
+    for part in ("tiers", "conditions"):
+        for at, row in enumerate(getattr(document, part)):
+            raised = raising.row(row)
+            if not raised:
+                continue
+            if (part, at) == ("tiers", 0) or row.queue in legal:
+                do = "Add `sheds: false`: what must never wait, and what the law asks for, is not held back."
+                yield (part, at, "id"), "a row that never sheds", row.id, do
+            if "boundary_distance" in names_in(raised):
+                do = "Write it with the value that rises, for example score >= hot_score - review_band."
+                yield (part, at, "when"), "a distance that moves with the guard", "boundary_distance", do
+    used = {threshold.name for threshold in raising.thresholds.values()}
+    for name in guard.raises:
+        if name not in used:
+            do = "Only human tiers and conditions with effect human that shed are guarded."
+            yield ("guard", "raises", name), "a value that guarded rows use", "no use of it", do
 
 
 def _codes(document: Document) -> Found:
