@@ -20,9 +20,10 @@ from streams.core import effects
 from streams.core.context import Context
 from streams.core.decide import Decision, Kind, decide, tick
 from streams.core.effects import Effect, UpdateCase
-from streams.core.events import CaseReview
+from streams.core.events import ActivitySignal, CaseReview
 from streams.core.moment import Moment
 from streams.core.reading import warm_up
+from streams.core.sends import FINE, send_faults
 from streams.core.state import LeadState, pack, unpack
 from streams.kafka.codec import wire_for
 from streams.lane.context import ContextBuilder
@@ -128,6 +129,7 @@ class DecisionPipeline:
         else:
             state = unpack(packed)
         waiting = untaken(state) if type(event) is CaseReview else NOBODY
+        faults = send_faults(state, event, context) if type(event) is ActivitySignal else FINE
         moment = Moment(record.topic, record.partition, record.offset, seq, batch.now, event.lead_id)
         decision = decide(state, event, moment, context)
         if decision.kind is Kind.DUPLICATE:
@@ -135,6 +137,8 @@ class DecisionPipeline:
         self._collect(key, decision, batch, outcome)
         if decision.effects:
             window.count(decision.state, decision.effects, waiting, context)
+        for fault in faults:
+            window.add(fault, 1)
         return decision.kind
 
     def _tick(

@@ -30,15 +30,13 @@ from streams.core.effects import (
 from streams.core.policy import CompiledPolicy
 from streams.core.roles import RULES
 from streams.core.state import LeadState
-from streams.core.windows import BINS, EVERYBODY, WindowStats
+from streams.core.windows import BINS, EVERYBODY, OTHER, UNKNOWN, WindowStats, wait_bin
 from streams.lane.processor import due_at
 
 LAYOUT: Final = 1  # of the packed counts
 WINDOW_MS: Final = 60_000
 MOST_VALUES: Final = 20  # of one group in one window; more are OTHER
 LONGEST_VALUE: Final = 60
-OTHER: Final = "other"
-UNKNOWN: Final = "unknown"
 BIN_POINTS: Final = 100 / BINS
 BREACHES: Final = frozenset({"breached", "escalated_150", "escalated_200"})
 BY_PEOPLE: Final = frozenset({"approved", "rejected", "overridden"})
@@ -229,6 +227,7 @@ def _count_case(
     decided = case.status == "closed" and case.end in BY_PEOPLE
     if case.case_id in untaken and (decided or case.change.startswith("claimed by ")):
         names.append("taken")
+        names.append(f"wait:{wait_bin(case.changed_at - case.opened_at)}")
         for tally in tallies:
             tally.sum("to_human_ms", case.changed_at - case.opened_at)
     # A refusal shows the case that the same decision has closed once more; an answer about no case has no end.
