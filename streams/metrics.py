@@ -66,6 +66,32 @@ GUARD_POINTS = Gauge(
     "leadlane_guard_points", "Points by which the capacity guard raises the queue's thresholds (lab).", ("queue",)
 )
 
+# --- the lab ----------------------------------------------------------------------------------------------------------
+LAB_RECORDS = Counter(
+    "leadlane_lab_records_total",
+    "Records that the lab read, by what became of them: taken, left_out (unreadable, see the log).",
+    ("topic", "outcome"),
+)
+LAB_EXAMPLES = Gauge("leadlane_lab_examples", "Training examples learned by the line, corrections among them.")
+LAB_LAG = Gauge("leadlane_lab_lag_records", "Records not yet read by the lab.", ("topic",))
+LAB_HEARD_AT = Gauge(
+    "leadlane_lab_newest_example_seconds", "When the newest learned example was emitted, seconds since 1970 UTC."
+)
+LAB_MODEL_AT = Gauge(
+    "leadlane_lab_model_published_seconds",
+    "When the line's newest model version was published, seconds since 1970 UTC.",
+)
+LAB_SNAPSHOTS = Counter("leadlane_lab_snapshots_total", "Model versions published by this process.")
+LAB_CHECKPOINT_SECONDS = Histogram(
+    "leadlane_lab_checkpoint_seconds", "Time to write a checkpoint of the lab.", buckets=SECONDS
+)
+LAB_ROLLBACKS = Counter(
+    "leadlane_lab_rollbacks_total", "What the lab went back from by itself: model, policy.", ("what",)
+)
+LAB_REBUILDS = Counter(
+    "leadlane_lab_rebuilds_total", "How often the lab opened its checkpoint again, by class of the error.", ("error",)
+)
+
 _events: dict[str, Counter] = {}
 
 

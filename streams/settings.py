@@ -111,6 +111,18 @@ class Settings(BaseSettings):
 
     web_host: str = _setting("127.0.0.1", "an address of this machine", "where health and metrics are served")
     web_port: int = _setting(6066, "a port", "where health and metrics are served; 0: nowhere", ge=0, le=65_535)
+    lab_line: Name = _setting(
+        "online", "letters, digits, dot, dash, underscore", "name of what the lab learns; one live lab per line"
+    )
+    lab_model_interval_seconds: float = _setting(
+        60, "seconds", "least time between two model versions that the lab publishes by itself", ge=0.2, le=86_400
+    )
+    lab_checkpoint_seconds: float = _setting(
+        10, "seconds", "time between two checkpoints of the lab: what is learned anew after a kill", ge=0.1, le=3600
+    )
+    lab_web_port: int = _setting(
+        6067, "a port", "where the lab serves health, metrics and /snapshot; 0: nowhere", ge=0, le=65_535
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "debug, info, warning or error", "least level that is logged"
     )

@@ -29,22 +29,15 @@ class BadCheckpoint(LeadlaneError):
     exit_code = 6
 
 
-class Orders(msgspec.Struct, frozen=True):
-    """What people and the policy said about features. It takes effect together with a checkpoint, between two examples."""
-
-    allowed: tuple[str, ...] = ()  # leaky ones that are looked at all the same
-    excluded: tuple[str, ...] = ()  # by the policy
-
-
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the lab needs to go on."""
 
     line: str
     seq: int  # of the checkpoint, in its line
     next: Places
-    orders: Orders
     learned: bytes  # streams/lab/learning.py
     governed: bytes  # streams/lab/governance.py
+    occupied: bytes  # streams/lab/capacity.py
     format: int = FORMAT
 
 
@@ -108,8 +101,8 @@ class Search:
         except (msgspec.DecodeError, zstandard.ZstdError, BadCheckpoint) as error:
             self._fault = str(error)
         raise BadCheckpoint(
-            f"lab.state holds {self._headers} checkpoints of line {self.line!r}, expected a whole one of format {FORMAT},"
-            f" got: {self._fault}. Start the version that wrote them, or learn anew as another line: LEADLANE_LAB_LINE."
+            f"lab.state holds {self._headers} checkpoints of line {self.line!r}, expected a whole one of format"
+            f" {FORMAT}, got: {self._fault}. Start the version that wrote them, or learn anew as another line: LEADLANE_LAB_LINE."
         )
 
     def _header(self, value: bytes) -> None:

@@ -67,7 +67,7 @@ class Keeper:
         except ProducerFenced as error:
             raise TakenOver(
                 f"line {self._line!r} of {self._clients.settings.app_id}: another `leadlane lab` has started and taken"
-                " over, expected one alone. Nothing is lost. Stop one of them, or give it a LEADLANE_LAB_LINE of its own."
+                " over, expected one alone. Nothing is lost. Stop one of them, or give it its own LEADLANE_LAB_LINE."
             ) from error
         self._parts = written.parts
 

@@ -1,0 +1,313 @@
+"""The lab: reads examples and what governance looks at, learns, keeps, makes known, and goes back when it must.
+
+Law of this module: one thing after the other, in one loop, so that a checkpoint holds all inputs at one moment, and
+what is made known was kept before. On an error of Kafka all is thrown away and opened again from the newest checkpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from streams import metrics, topics
+from streams.core.context import Stamp
+from streams.core.effects import EmitExample, UpdateCase
+from streams.core.events import CaseReview
+from streams.core.windows import WindowStats
+from streams.errors import MissingTopic, TopicsDiffer
+from streams.kafka.codec import wire_for
+from streams.kafka.control import NotWritten
+from streams.lab.announcing import Announcer
+from streams.lab.capacity import Occupancy
+from streams.lab.capacity_service import CapacityGuard
+from streams.lab.checkpoint import BadCheckpoint, Checkpoint
+from streams.lab.gates import LAB
+from streams.lab.governance import Governance
+from streams.lab.intake import Intake
+from streams.lab.keeper import Keeper
+from streams.lab.leaks import alarms_of, allowed
+from streams.lab.learning import Learning
+from streams.lab.oversight import undo_due
+from streams.lab.standing import CONTROLS, Standing, following
+from streams.lane.clients import Clients, unreachable
+from streams.lane.control import Control
+from streams.lane.job import LaneSettings
+from streams.lane.lane import wall_ms
+from streams.lane.unreadable import UnreadableRecord
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+WAIT_SECONDS = 0.5
+TURN_RECORDS = 200  # between two looks at the clock: about 60 ms of learning
+RETRY_SECONDS = 1.0
+LOOK_SECONDS = 1.0  # between two looks of governance
+STALE_MS = 300_000  # governance does not speak about what is older, as long as there is more to read
+EXAMPLES = topics.EXAMPLES.name
+SINGLE = (EXAMPLES, topics.LAB_STATE.name, *CONTROLS)
+BY_LANE = (topics.STATS.name, topics.CASE_EVENTS.name, topics.REVIEWS.name)
+
+
+class Lab:
+    """One line's learner and its governance. `await run()` works until `stop()`; it raises what ended it."""
+
+    def __init__(self, settings: Settings, lanes: LaneSettings, clock: Callable[[], int] = wall_ms) -> None:
+        self._settings, self._clock = settings, clock
+        self._interval_ms = int(settings.lab_model_interval_seconds * 1000)
+        self._clients, self._wire = Clients(lanes), wire_for(settings)
+        self._control = Control(self._clients, following(self._wire))
+        self._intake = Intake(self._clients, {EXAMPLES: 1, **dict.fromkeys(BY_LANE, settings.lanes)})
+        self._keeper = Keeper(self._clients, settings.lab_line)
+        self._announcer = Announcer(settings)
+        self._learning = Learning(settings.lab_line)
+        self._governance: Governance
+        self._capacity = CapacityGuard()
+        self._stopping, self._is_open = asyncio.Event(), False
+        self._asked: list[asyncio.Future[str]] = []  # who waits for a snapshot
+        self._seq, self._kept_at, self._is_dirty = 0, 0.0, False
+        self._published, self._published_at = "", 0
+        self._looked_at, self._news, self._newest_at = 0.0, False, 0
+        self._policy = ""  # whose values governance uses
+        self._lives_at = time.monotonic()
+
+    # --- for the outside ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Check, read the control topics, go on from the newest checkpoint, learn."""
+        log.info("lab of %s starts, line %s", self._settings.app_id, self._settings.lab_line)
+        await self._prepare()
+        following_control = asyncio.create_task(self._control.follow())
+        try:
+            while not self._stopping.is_set():
+                await self._live(following_control)
+        finally:
+            following_control.cancel()
+            await asyncio.gather(following_control, return_exceptions=True)
+            await self._release()
+            await self._control.stop()
+            await self._clients.stop()
+            for asked in self._asked:
+                asked.cancel()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def is_live(self) -> bool:
+        return time.monotonic() - self._lives_at < self._settings.stuck_seconds
+
+    def not_ready(self) -> str | None:
+        if not self._control.ready:
+            return "the control topics are not read"
+        return None if self._is_open else "the checkpoint is not read"
+
+    async def snapshot(self) -> str:
+        """Publish what is learned as soon as may be; what became of it, in words."""
+        asked = asyncio.get_running_loop().create_future()
+        self._asked.append(asked)
+        answer: str = await asked
+        return answer
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    async def _prepare(self) -> None:
+        await self._clients.start()
+        try:
+            await self._check_topics()
+            await self._control.start()
+        except (KafkaError, TimeoutError) as error:
+            raise unreachable(self._clients.settings, error) from error
+
+    async def _check_topics(self) -> None:
+        wanted = dict.fromkeys(SINGLE, 1) | dict.fromkeys(BY_LANE, self._settings.lanes)
+        found = await self._clients.partitions(wanted)
+        where = self._settings.brokers
+        if missing := sorted(topic for topic in wanted if not found.get(topic)):
+            raise MissingTopic(
+                f"{where}: expected {len(wanted)} topics, got none named {', '.join(missing)}."
+                " Create them with `leadlane topics apply`."
+            )
+        if differ := {topic: found[topic] for topic, count in wanted.items() if found[topic] != count}:
+            raise TopicsDiffer(
+                f"{where}: expected {self._settings.lanes} partitions (LEADLANE_LANES) in lane topics and 1 in the"
+                f" others, got {differ}. Set LEADLANE_LANES to what exists, or create new topics."
+            )
+
+    async def _live(self, following_control: asyncio.Task[None]) -> None:
+        """Open and work until asked to stop, or until Kafka fails."""
+        try:
+            await self._open()
+            while not self._stopping.is_set():
+                if following_control.done():
+                    following_control.result()
+                await self._turn()
+            await self._keep()
+        except (KafkaError, TimeoutError, NotWritten) as error:
+            log.warning("lab opens again after %r", error, exc_info=log.isEnabledFor(logging.DEBUG))
+            metrics.LAB_REBUILDS.labels(type(error).__name__).inc()
+            await self._release()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
+
+    async def _open(self) -> None:
+        """Become the lab of the line and go on where it stood."""
+        self._lives_at = time.monotonic()
+        began, standing = time.monotonic(), self._standing
+        checkpoint = await self._keeper.open()
+        line, row = self._settings.lab_line, standing.context.policy.governance
+        self._policy = standing.context.policy.sha256
+        if checkpoint is None:
+            self._learning, self._governance, self._seq = Learning(line), Governance(row), 0
+            self._capacity = CapacityGuard()
+        else:
+            try:
+                self._learning = Learning.load(line, checkpoint.learned)
+                self._governance = Governance.load(checkpoint.governed, row)
+                self._capacity = CapacityGuard(Occupancy.load(checkpoint.occupied))
+            except ValueError as error:
+                raise BadCheckpoint(
+                    f"lab.state, line {line!r}, checkpoint {checkpoint.seq}: {error} Start the version that wrote it,"
+                    " or learn anew as another line: LEADLANE_LAB_LINE."
+                ) from error
+            self._seq = checkpoint.seq
+        await self._intake.open(checkpoint.next if checkpoint else {})
+        ours = [version for version in standing.models.values() if version.line == line]
+        newest = max(ours, key=lambda version: (version.at, version.version), default=None)
+        self._published, self._published_at = "", self._clock() - self._interval_ms
+        if newest is not None:
+            self._published, self._published_at = newest.version, newest.at
+        self._is_dirty, self._kept_at, self._is_open = False, time.monotonic(), True
+        log.info("lab open: %d examples learned, checkpoint %d, %.3f s", self._learning.taken, self._seq,
+                 time.monotonic() - began)  # fmt: skip
+
+    async def _release(self) -> None:
+        self._is_open = False
+        await self._intake.close()
+        await self._keeper.close()
+
+    # --- one turn -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _standing(self) -> Standing:
+        standing: Standing = self._control.current.context
+        return standing
+
+    async def _turn(self) -> None:
+        self._lives_at = time.monotonic()
+        standing = self._standing
+        await self._obey(standing)
+        self._intake.hold(EXAMPLES, standing.context.models.frozen)
+        count = 0
+        for record in await self._intake.take(WAIT_SECONDS, TURN_RECORDS):
+            self._take(record)
+            count += 1
+        is_drained = count < TURN_RECORDS
+        await self._oversee(standing, is_drained)
+        await self._publish(standing, is_drained)
+        if self._is_dirty and time.monotonic() - self._kept_at >= self._settings.lab_checkpoint_seconds:
+            await self._keep()
+        await self._measure()
+
+    async def _obey(self, standing: Standing) -> None:
+        """What people say about features takes effect together with a checkpoint: a kill does not move it."""
+        policy = standing.context.policy
+        if policy.sha256 != self._policy:
+            self._governance.use(policy.governance)
+            self._policy = policy.sha256
+        if features := allowed(self._learning.learner.left_out, standing.alarms):
+            for feature in features:
+                self._learning.allow(feature)
+                log.info("%s is learned from, from example %d on", feature, self._learning.taken)
+            await self._keep()
+
+    def _take(self, record: Any) -> None:
+        """Fold one record in; one that cannot be read or learned is counted and left out."""
+        try:
+            found = self._wire.decode_any(record.topic, record.value)
+            if isinstance(found, EmitExample):
+                self._learning.take(record.offset, found)
+            if isinstance(found, EmitExample | WindowStats | UpdateCase | CaseReview):
+                self._governance.take(found)
+            if isinstance(found, UpdateCase):
+                self._capacity.occupancy.fold(found)
+            metrics.LAB_RECORDS.labels(record.topic, "taken").inc()
+        except Exception as error:  # here is no dead letter: lanes wrote it, or it stands in dead.letters already
+            where = f"{record.topic}[{record.partition}]@{record.offset}"
+            if isinstance(error, UnreadableRecord):
+                log.warning("%s: %s. Left out.", where, error.what)
+            else:
+                log.exception("%s: left out. A fault of Leadlane: report it with this record.", where)
+            metrics.LAB_RECORDS.labels(record.topic, "left_out").inc()
+        self._intake.mark(record)
+        self._newest_at = max(self._newest_at, record.timestamp)
+        self._is_dirty = self._news = True
+
+    async def _oversee(self, standing: Standing, is_drained: bool) -> None:
+        """Guard the queues; let governance look, write alarms that changed, undo what must be undone."""
+        is_now = is_drained or self._clock() - self._newest_at < STALE_MS
+        if not is_now or time.monotonic() - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = time.monotonic()
+        if guards := self._capacity.due(standing.context, self._clock(), standing.guards):
+            await self._announcer.guards({guard.queue: guard for guard in guards})
+        if not self._news:
+            return
+        self._news = False
+        look = self._governance.look()
+        alarms = {**look.alarms, **alarms_of(self._learning.learner.left_out, self._learning.heard_at)}
+        await self._announcer.alarms(alarms, standing.context.policy.governance)
+        if undo := undo_due(alarms, standing):
+            await self._announcer.undo(undo, self._clock())
+
+    async def _publish(self, standing: Standing, is_drained: bool) -> None:
+        """A model version, if there is news and it is time, or somebody asked. Who catches up waits a bit longer."""
+        learning, now = self._learning, self._clock()
+        is_new = learning.taken > 0 and learning.version != self._published
+        is_due = now - self._published_at >= self._interval_ms * (1 if is_drained else 2)
+        asked, self._asked = self._asked, []
+        answer = f"{self._published or 'nothing'} is published, nothing was learned since"
+        if standing.context.models.frozen:
+            answer = "learning is frozen: `leadlane model acknowledge`"
+        elif is_new and (is_due or asked):
+            answer = await self._announce(standing, now)
+        for each in asked:
+            if not each.done():
+                each.set_result(answer)
+
+    async def _announce(self, standing: Standing, now: int) -> str:
+        learning, row = self._learning, standing.context.policy.learning
+        if self._is_dirty:
+            await self._keep()  # what is made known was kept before
+        learner = learning.learner
+        is_warm = learner.examples >= row.least_labels and learner.positives >= row.least_positives
+        version = learning.snapshot(Stamp(LAB, f"learned {learning.taken:,} examples", now))
+        done = await self._announcer.model(version, is_warm)
+        self._published, self._published_at = version.version, now
+        return f"{version.version} published" if done else f"{version.version} refused, see the log"
+
+    async def _keep(self) -> None:
+        began = time.monotonic()
+        self._seq += 1
+        await self._keeper.keep(
+            Checkpoint(
+                line=self._settings.lab_line,
+                seq=self._seq,
+                next={topic: dict(places) for topic, places in self._intake.next.items()},
+                learned=self._learning.dump(),
+                governed=self._governance.dump(),
+                occupied=self._capacity.occupancy.dump(),
+            )
+        )
+        self._is_dirty, self._kept_at = False, time.monotonic()
+        metrics.LAB_CHECKPOINT_SECONDS.observe(self._kept_at - began)
+
+    async def _measure(self) -> None:
+        for topic, lag in (await self._intake.lag()).items():
+            metrics.LAB_LAG.labels(topic).set(lag)
+        metrics.LAB_EXAMPLES.set(self._learning.taken)
+        metrics.LAB_MODEL_AT.set(self._published_at / 1000)
+        metrics.LAB_HEARD_AT.set(self._learning.heard_at / 1000)
