@@ -26,9 +26,9 @@ def shadow(registry: Registry, name: str, stamp: Stamp) -> Move:
         return _unknown(registry, name)
     role = role_of(registry, found)
     if role in ("champion", "challenger"):
-        return Refused(f"{found.line} is {role} already and scores every lead anyway")
+        return Refused(f"{found.line} is the {role} and scores every lead anyway", already=True)
     if registry.roles.shadow == found.version:
-        return Refused(f"{found.version} is the shadow already")
+        return Refused(f"{found.version} is the shadow already", already=True)
     since = dict(registry.roles.since)
     if role is None:  # another snapshot of the line that is there goes on with its time
         since["shadow"] = stamp.at
@@ -68,7 +68,9 @@ def promote(
     if name == found.line and roles.challenger is not None and registry.line(roles.challenger) == name:
         found = registry.versions[roles.challenger]
     if role_of(registry, found) == "champion":
-        return Refused(f"{found.line} is the champion already: `leadlane model pin champion` keeps it where it is")
+        return Refused(
+            f"{found.line} is the champion already: `leadlane model pin champion` keeps it where it is", already=True
+        )
     gates = (*promotion_rows(registry, found, row), approval_gate((stamp.actor, second_actor), row))
     if not all(gate.passed for gate in gates):
         return Refused(f"{found.version} has not passed every gate", gates)
@@ -88,13 +90,15 @@ def rollback(registry: Registry, stamp: Stamp, to: str | None = None) -> Move:
     """
     roles = registry.roles
     if roles.champion == RULES and roles.challenger is None and to is None:
-        return Refused("the rules decide alone: there is nothing to go back from")
+        return Refused("the rules decide alone already", already=True)
     kept = [version for version in (*roles.former, RULES) if version == RULES or version in registry.versions]
     back = to or (RULES if roles.champion == RULES else kept[0])
     if back != RULES and back not in registry.versions:
         return _unknown(registry, back)
     if back == roles.champion and roles.challenger is None:
-        return Refused(f"{back} is the champion already; `leadlane model pin champion` keeps it where it is")
+        return Refused(
+            f"{back} is the champion already; `leadlane model pin champion` keeps it where it is", already=True
+        )
     after = roles.former[roles.former.index(back) + 1 :] if back in roles.former else roles.former
     failed = roles.challenger if roles.champion == RULES else roles.champion
     stays = roles.shadow or (failed if registry.line(failed) != registry.line(back) else None)
@@ -114,7 +118,7 @@ def withdraw(registry: Registry, role: Role, stamp: Stamp) -> Move:
     if role == "champion":
         return Refused("the champion is not withdrawn but rolled back: `leadlane model rollback`")
     if registry.holder(role) is None:
-        return Refused(f"there is no {role}")
+        return Refused(f"there is no {role}", already=True)
     roles = registry.roles
     since = {key: at for key, at in roles.since.items() if key != role}
     follows = _without(roles.follows, role)
@@ -127,7 +131,7 @@ def withdraw(registry: Registry, role: Role, stamp: Stamp) -> Move:
 def pin(registry: Registry, role: Role, stamp: Stamp) -> Move:
     """Keep a role on the snapshot that has it."""
     if role not in registry.roles.follows:
-        return Refused(f"{role} {registry.holder(role) or '(none)'} does not follow")
+        return Refused(f"{role} {registry.holder(role) or '(none)'} does not follow", already=True)
     return moved(registry, replace(registry.roles, follows=_without(registry.roles.follows, role)), stamp)
 
 
@@ -139,7 +143,7 @@ def follow(registry: Registry, role: Role, stamp: Stamp) -> Move:
     if version is None or line is None:
         return Refused(f"{role} is {version or 'nobody'}: expected a version of a line that learns")
     if role in registry.roles.follows:
-        return Refused(f"{role} {version} follows already")
+        return Refused(f"{role} {version} follows already", already=True)
     newest = registry.named(line)
     assert newest is not None, "its own version is of this line"
     new = replace(registry.roles, follows=_with(registry.roles, role), **{role: newest.version})
@@ -149,14 +153,14 @@ def follow(registry: Registry, role: Role, stamp: Stamp) -> Move:
 def freeze(registry: Registry, stamp: Stamp) -> Move:
     """Nothing is learned, promoted or followed until somebody acknowledges."""
     if registry.roles.frozen:
-        return Refused(f"learning is frozen already, by {registry.roles.actor}: {registry.roles.reason}")
+        return Refused(f"learning is frozen already, by {registry.roles.actor}: {registry.roles.reason}", already=True)
     return moved(registry, replace(registry.roles, frozen=True), stamp)
 
 
 def acknowledge(registry: Registry, stamp: Stamp) -> Move:
     """Learning goes on. Only a person says so."""
     if not registry.roles.frozen:
-        return Refused("learning is not frozen")
+        return Refused("learning is not frozen", already=True)
     if stamp.actor.casefold() == LAB:
         return Refused(f"expected a person who acknowledges, got {stamp.actor!r}")
     return moved(registry, replace(registry.roles, frozen=False), stamp)

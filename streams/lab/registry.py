@@ -59,6 +59,7 @@ class Refused(NamedTuple):
 
     why: str
     gates: tuple[Gate, ...] = ()
+    already: bool = False  # what was asked for is so
 
 
 Move = Edit[ModelVersion] | Refused
