@@ -6,13 +6,16 @@ Law of this module: nothing here grows with the number of leads, and time is tha
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator
+from zlib import crc32
 
 import msgspec
 
 from streams.core.effects import EmitExample, UpdateCase
 from streams.core.events import CaseReview
 from streams.core.policy import GovernanceRow
+from streams.core.roles import RULES
 from streams.core.windows import BINS, EVERYBODY, OTHER, WAIT_BINS, WindowStats, wait_bin
 from streams.lab.drift import log_loss
 from streams.lab.fairness import Tally
@@ -22,6 +25,7 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 MOST_VALUES = 200  # of one group; leads with further ones are counted as OTHER
 MOST_PEOPLE = 1_000
 MOST_CLAIMED = 20_000  # cases that somebody holds
+SAMPLE = 400  # examples that are kept of the reference, and as many of the newest
 BASELINES = 4  # log-loss is compared with so many times as many labels before
 ENDS = ("approved", "rejected", "overridden", "expired")
 AUDIT = "AUDIT_SAMPLE"
@@ -58,6 +62,13 @@ class Day(msgspec.Struct, array_like=True, gc=False):
     people: dict[str, Person] = {}
 
 
+class Kept(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An example to be scored again. `lot` is drawn by its id: the lowest are a fair sample, whatever the order."""
+
+    lot: int
+    features: dict[str, float | str]
+
+
 class Books(msgspec.Struct, array_like=True, gc=False):
     """All of it. `regime` numbers the policy versions and model lines in force, one after the other."""
 
@@ -65,6 +76,7 @@ class Books(msgspec.Struct, array_like=True, gc=False):
     regime: int = 0
     regime_name: str = ""
     regime_at: int = 0
+    is_rules: bool = True  # the policy's own score decides: the same function all along
     former: list[int] = msgspec.field(
         default_factory=lambda: [0] * BINS
     )  # scores of the regime before, its last window
@@ -72,6 +84,8 @@ class Books(msgspec.Struct, array_like=True, gc=False):
     hours: dict[str, Hour] = {}  # "<start>/<regime>"
     days: dict[str, Day] = {}  # "<start>"
     losses: list[float] = []  # of the newest labels, oldest first
+    sample: list[Kept] = []  # of the reference, lowest lots first
+    newest: list[Kept] = []  # oldest first
     claimed: dict[str, int] = {}  # cases that somebody holds: seen, not to be counted twice
 
     def take_window(self, stats: WindowStats, settings: GovernanceRow) -> None:
@@ -101,6 +115,8 @@ class Books(msgspec.Struct, array_like=True, gc=False):
                 return None
             self._label(example, bool(example.previous), -1)
         self._label(example, example.label, 1)
+        if not is_correction:
+            self._keep(example, settings)
         probability = probability_of(example)
         if probability is None:
             return None
@@ -171,8 +187,8 @@ class Books(msgspec.Struct, array_like=True, gc=False):
             return self.regime - 1  # a lane that was not so far yet
         if sum(self.reference) >= settings.drift_least:
             self.former = self._scores_of(self.regime, settings) or self.reference
-        self.reference = [0] * BINS
-        self.regime_name, self.regime_at = name, stats.window_start
+        self.reference, self.sample = [0] * BINS, []
+        self.regime_name, self.regime_at, self.is_rules = name, stats.window_start, stats.model_version == RULES
         self.regime += 1
         return self.regime
 
@@ -194,6 +210,14 @@ class Books(msgspec.Struct, array_like=True, gc=False):
             _count(day.accepted, sign, not label)
         if not example.selected and (example.explore or example.audit):
             _count(day.suppressed, sign, label)
+
+    def _keep(self, example: EmitExample, settings: GovernanceRow) -> None:
+        kept = Kept(crc32(example.example_id.encode()), example.features)
+        self.newest.append(kept)
+        del self.newest[:-SAMPLE]
+        if self.regime_at <= example.decided_at < self.regime_at + settings.drift_reference_ms:
+            insort(self.sample, kept, key=lambda one: one.lot)
+            del self.sample[SAMPLE:]
 
     def _pass(self, at: int, settings: GovernanceRow) -> None:
         """Let the newest record's time be now, and forget what is too old."""

@@ -6,6 +6,7 @@ newest of them; `dump` and `load` give the same again, so that a killed lab come
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from streams.core.windows import WindowStats
 from streams.lab.alarms import Alarm, causes, settle
 from streams.lab.books import Books
 from streams.lab.drift import LossDrift
-from streams.lab.kpis import Kpis, kpis_of
+from streams.lab.kpis import Kpis, Predict, kpis_of
 
 FORMAT = 1
 
@@ -66,23 +67,27 @@ class Governance:
             case CaseReview():
                 self._books.take_review(record, self._settings)
 
-    def look(self) -> Look:
-        """KPIs and alarms now. Alarms change here, and nowhere else."""
-        kpis = kpis_of(self._books, self._settings)
+    def look(self, predict: Predict | None = None) -> Look:
+        """KPIs and alarms now. Alarms change here, and nowhere else.
+
+        `predict` gives the deciding model's probability for features; None while the rules decide.
+        """
+        kpis = kpis_of(self._books, self._settings, predict)
         found = causes(kpis, self._books, self._losses, self._settings)
         self._alarms = settle(self._alarms, found, self._books.now, self._settings.clear_ms)
         return Look(kpis, dict(self._alarms))
 
     def dump(self) -> bytes:
         """The whole state, some tens of kilobytes."""
-        return msgspec.msgpack.encode(_Dump(FORMAT, self._books, self._losses.dump(), self._alarms))
+        dump = _Dump(FORMAT, self._books, self._losses.dump(), self._alarms)
+        return zlib.compress(msgspec.msgpack.encode(dump), 1)
 
     @classmethod
     def load(cls, dumped: bytes, settings: GovernanceRow) -> Governance:
         """The state again. ValueError when another format or another version of river wrote it."""
         try:
-            found = msgspec.msgpack.decode(dumped, type=_Dump)
-        except msgspec.DecodeError as error:
+            found = msgspec.msgpack.decode(zlib.decompress(dumped), type=_Dump)
+        except (zlib.error, msgspec.DecodeError) as error:
             raise ValueError(
                 f"governance state: expected format {FORMAT}, got bytes that are none ({error})."
             ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +10,12 @@ import numpy as np
 from streams.core.policy import GovernanceRow
 from streams.core.windows import BINS
 from streams.lab.books import ENDS, Books, Hour, Person
-from streams.lab.drift import Limits, Numbers, Shift, shift_of_histograms
+from streams.lab.drift import Limits, Numbers, Shift, shift_of_histograms, shift_of_values
 from streams.lab.fairness import Finding, Rules, Tally, findings
 from streams.lab.rates import Rate, added, no_waits, rate, wait_quantile
 
 BIN_POINTS = 100 / BINS
+Predict = Callable[[Mapping[str, float | str]], float]
 
 
 class Stamping(NamedTuple):
@@ -60,8 +61,8 @@ class Kpis(NamedTuple):
     log_loss_before: float | None
 
 
-def kpis_of(books: Books, settings: GovernanceRow) -> Kpis:
-    """Everything that governance knows now."""
+def kpis_of(books: Books, settings: GovernanceRow, predict: Predict | None = None) -> Kpis:
+    """Everything that governance knows now. `predict`: the probability that the deciding model gives to features."""
     now, window, sure = books.now, settings.window_ms, settings.confidence
     hours = list(books.recent_hours(now - window, now + 1))
     before = list(books.recent_hours(now - 2 * window, now - window))
@@ -90,7 +91,7 @@ def kpis_of(books: Books, settings: GovernanceRow) -> Kpis:
         violations=counts.get("send:unauthorised", 0),
         sends_on_hold=counts.get("send:on_hold", 0),
         scores=_scores(books, settings),
-        drift=_drift(books, settings),
+        drift=_drift(books, settings, predict),
         fairness=findings(_tallies(books, settings), rules_of(settings)),
         reviewers=tuple(stampings(people_of(books, settings), sure)),
         log_loss=this,
@@ -185,8 +186,18 @@ def _scores(books: Books, settings: GovernanceRow) -> Scores:
     return Scores(sum(now), mean_score(now), mean_score(books.former), sum(count > 0 for count in now))
 
 
-def _drift(books: Books, settings: GovernanceRow) -> Shift:
-    return shift_of_histograms(books.reference, _current(books, settings), limits_of(settings))
+def _drift(books: Books, settings: GovernanceRow, predict: Predict | None) -> Shift:
+    """Scores then and now, as one and the same scorer gives them: a model that learns moves its scores by itself.
+
+    The rules do not move, so what they gave is compared. A model scores a sample of the reference's examples and the
+    newest ones again.
+    """
+    limits = limits_of(settings)
+    if books.is_rules or predict is None:
+        current = _current(books, settings) if books.is_rules else []
+        return shift_of_histograms(books.reference, current or [0] * BINS, limits)
+    then, now = (np.array([predict(one.features) for one in kept]) for kept in (books.sample, books.newest))
+    return shift_of_values(then, now, limits)
 
 
 def _tallies(books: Books, settings: GovernanceRow) -> dict[str, dict[str, Tally]]:
