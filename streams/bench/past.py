@@ -14,10 +14,9 @@ from streams.demo.simulator import START_AT, Message, traffic
 from streams.demo.stage import control_records
 from streams.kafka.codec import event_headers, wire_for
 from streams.lane.job import Job, LaneSettings, load_job
-from streams.lane.processor import POSITION
 from streams.lane.merge import in_order
 from streams.lane.privates import Record
-from streams.lane.processor import Batch, JournalEntry, OutputRecord
+from streams.lane.processor import POSITION, Batch, JournalEntry, OutputRecord
 from streams.lane.replay import Contexts
 from streams.lane.store import DictStore
 from streams.policy import load_policy

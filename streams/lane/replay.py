@@ -136,13 +136,13 @@ class Contexts:
     """The context as it stood when the control topics stood at given offsets."""
 
     def __init__(self, job: Job, controls: Mapping[str, Sequence[Record]]) -> None:
-        self._job, self._controls = job, controls
+        self._job, self.controls = job, controls
         self._built: dict[tuple[tuple[str, int], ...], object] = {}
 
     def at(self, offsets: Mapping[str, int]) -> object:
         key = tuple(sorted(offsets.items()))
         if key not in self._built:
-            context, problems = self._job.build(view_at(self._controls, offsets))
+            context, problems = self._job.build(view_at(self.controls, offsets))
             if context is None:
                 raise BrokenJournal(f"no context at {dict(offsets)}: {problems}; were control records compacted away?")
             self._built[key] = context

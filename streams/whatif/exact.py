@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 from streams import topics
 from streams.lane.job import Job
-from streams.lane.processor import POSITION
 from streams.lane.privates import Record
-from streams.lane.processor import OutputRecord
+from streams.lane.processor import POSITION, OutputRecord
 from streams.lane.replay import BrokenJournal, Contexts, replay
 from streams.whatif.history import LaneHistory
 from streams.whatif.window import Window

@@ -1,0 +1,420 @@
+"""One lane decided under another policy or model, held against what it wrote: decision by decision, by meaning.
+
+Up to the window everything is decided as it was. Inside, the change is in force and goes on with its own states: after
+a first difference a lead may differ more and more, which is meant. What people did is taken as it was recorded: where a
+case of theirs does not exist, their review changes nothing. Timers of the change fire at the lane's recorded clocks.
+
+Law of this module: a decision has the id that it had, also one by a timer that both sides have; a timer that history
+did not have gets a number from FOREIGN on. Records that are the same bytes are not decoded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple, cast
+
+import msgspec
+
+from streams import topics
+from streams.core.context import Context
+from streams.core.effects import Effect, RecordDecision, UpdateCase
+from streams.core.events import CaseReview, OutcomeLabel
+from streams.core.state import LeadState, unpack
+from streams.lane.job import Job
+from streams.lane.privates import Record
+from streams.lane.processor import RESERVED, Batch, OutputRecord
+from streams.lane.replay import Contexts, PlainStore, Transaction, transactions
+from streams.lane.wire import Wire
+from streams.policy.compile import read_document
+from streams.policy.document import Document
+from streams.whatif.casebook import CaseBook, CaseLife, Handling, Outcome
+from streams.whatif.change import Alternatives, Change, published_policies
+from streams.whatif.compare import Difference, Side, Track
+from streams.whatif.groups import Groups, group_values
+from streams.whatif.history import LaneHistory
+from streams.whatif.why import Reasons
+from streams.whatif.window import Window
+
+FOREIGN = 1 << 40  # numbers of timers that history did not have
+LIMIT = 1_000  # due leads of one batch at least, as in a lane
+TICK = b"lane.tick-"
+COMPARED = (
+    topics.ROUTED.name, topics.LEAD_SCORES.name, topics.CADENCES.name, topics.CASE_EVENTS.name, topics.VERDICTS.name,
+    topics.DECISIONS.name,
+)  # fmt: skip
+Pair = tuple[bytes | None, bytes | None]  # key, value
+
+
+class LaneStory(msgspec.Struct):
+    """What a lane's window says. Examples are bounded, counts are not."""
+
+    lane: int
+    events: int = 0
+    transactions: int = 0
+    recorded: int = 0  # decisions
+    replayed: int = 0
+    differ: int = 0
+    score_only: int = 0  # of those that differ, in nothing but the score
+    only_recorded: int = 0
+    only_replayed: int = 0
+    aspects: Counter[str] = msgspec.field(default_factory=Counter)
+    whys: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (aspect, why)
+    examples: dict[str, list[Difference]] = {}
+    tiers: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # leads by tier at the end: before, after
+    moved: list[Difference] = []  # the last tier difference of leads that ended apart
+    verdicts: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    holds: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (gained, lost, longer, shorter; kind)
+    recorded_cases: list[CaseLife] = []
+    replayed_cases: list[CaseLife] = []
+    handling: list[Handling] = []
+    outcomes: list[Outcome] = []
+    groups: Groups = {}
+    control: dict[str, int] = {}  # offsets at the end
+    ended_at: int = 0
+
+
+class Plan(NamedTuple):
+    """What is asked of each lane."""
+
+    change: Change
+    window: Window
+    examples: int = 20  # of each aspect
+
+
+def run_lane(job: Job, past: LaneHistory, contexts: Contexts, wire: Wire, plan: Plan) -> LaneStory:
+    """Decide a lane under the plan's change. BrokenJournal where history is not whole."""
+    return _Lane(job, past, contexts, wire, plan).run()
+
+
+class _Lane:
+    def __init__(self, job: Job, past: LaneHistory, contexts: Contexts, wire: Wire, plan: Plan) -> None:
+        self._job, self._past, self._wire, self._plan = job, past, wire, plan
+        self._contexts = Alternatives(plan.change, contexts)
+        self._store = PlainStore()
+        self._foreign = FOREIGN
+        self._tracks: dict[bytes, Track] = {}
+        self._tier_differences: dict[bytes, Difference] = {}
+        self._holds_seen: dict[str, dict[str, int | None]] = {"recorded": {}, "replayed": {}}
+        self._reasons = _ReasonsByPolicy(plan.change, published_policies(contexts.controls, wire))
+        self._books = CaseBook(), CaseBook()
+        self._labels: dict[str, Outcome] = {}
+        self.story = LaneStory(past.lane)
+
+    def run(self) -> LaneStory:
+        window, story = self._plan.window, self.story
+        tapes = {topic: _Slices(window.part_of(self._past.outputs.get(topic, ()))) for topic in COMPARED}
+        journal = (self._job.read_entry(record.value or b"") for record in self._past.journal)
+        # Several transactions may have the same clock: what they wrote is compared together.
+        for now, group in groupby(transactions(journal, self._past.inputs), key=lambda each: each.entry.now):
+            if window.over(now):
+                break
+            if not window.begun(now):
+                for each in group:
+                    self._as_recorded(each)
+                continue
+            written = {topic: tape.at(now) for topic, tape in tapes.items()}
+            self._compare(now, list(group), written)
+        story.recorded_cases, story.replayed_cases = ([*book.cases.values()] for book in self._books)
+        story.outcomes = list(self._labels.values())
+        self._end()
+        return story
+
+    # --- deciding -----------------------------------------------------------------------------------------------------
+
+    def _as_recorded(self, transaction: Transaction) -> None:
+        entry, records = transaction
+        due = self._store.due(entry.now, entry.due)
+        batch = Batch(records, due, entry.now, entry.lane, entry.seq)
+        outcome = self._job.processor.process(self._store.view, batch, self._contexts.recorded(entry.control))
+        self._store.apply(outcome.changed)
+
+    def _compare(self, now: int, group: list[Transaction], written: Mapping[str, Sequence[Record]]) -> None:
+        story, sent = self.story, dict[str, list[OutputRecord]]()
+        was: dict[bytes, bytes | None] = {}  # states before the group
+        for transaction in group:
+            entry = transaction.entry
+            story.transactions += 1
+            story.events += entry.records
+            story.control, story.ended_at = entry.control, now
+            recorded, context = self._contexts.recorded(entry.control), self._contexts.at(entry.control)
+            self._read_people(transaction.records, recorded, context)
+            for batch in self._batches(transaction, written[topics.DECISIONS.name]):
+                outcome = self._job.processor.process(self._store.view, batch, context)
+                for key in outcome.changed:
+                    was.setdefault(key, self._store.view.get(key))
+                self._store.apply(outcome.changed)
+                for topic, records in outcome.outputs.items():
+                    sent.setdefault(topic, []).extend(records)
+        story.recorded += len(written[topics.DECISIONS.name])
+        story.replayed += len(sent.get(topics.DECISIONS.name, ()))
+        apart: tuple[list[Effect], list[Effect]] = [], []
+        for topic in COMPARED:
+            ours = [(record.key, record.value) for record in sent.get(topic, ())]
+            theirs = [(record.key, record.value) for record in written[topic]]
+            if ours == theirs:
+                same = ours
+            else:
+                same, only_theirs, only_ours = split(theirs, ours)
+                apart[0].extend(self._decoded(topic, only_theirs))
+                apart[1].extend(self._decoded(topic, only_ours))
+            if topic == topics.CASE_EVENTS.name:
+                for case in self._decoded(topic, same):
+                    for book in self._books:
+                        book.write(cast(UpdateCase, case))
+        for book, effects in zip(self._books, apart, strict=True):
+            for effect in effects:
+                if isinstance(effect, UpdateCase):
+                    book.write(effect)
+        if apart[0] or apart[1]:
+            self._tell(now, apart, was, self._reasons.at(self._contexts.recorded(group[-1].entry.control)))
+
+    def _batches(self, transaction: Transaction, decisions: Sequence[Record]) -> Iterator[Batch]:
+        """The records of a transaction, then the leads that are due, under the numbers that they had."""
+        entry, records = transaction
+        due = self._store.due(entry.now, max(entry.due, LIMIT))
+        first = entry.seq + entry.records
+        numbers = timers_in(decisions, first, first + entry.due)
+        if len(due) == entry.due and all(due[number - first] == key for key, number in numbers.items()):
+            yield Batch(records, due, entry.now, entry.lane, entry.seq)
+            return
+        yield Batch(records, (), entry.now, entry.lane, entry.seq)
+        for key in due:
+            number = numbers.get(key)
+            if number is None:
+                number, self._foreign = self._foreign, self._foreign + 1
+            yield Batch((), (key,), entry.now, entry.lane, number)
+
+    def _decoded(self, topic: str, pairs: Iterable[Pair]) -> list[Effect]:
+        return [cast(Effect, self._wire.decode_any(topic, value)) for _, value in pairs if value is not None]
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    def _tell(
+        self, now: int, apart: tuple[list[Effect], list[Effect]], was: Mapping[bytes, bytes | None], reasons: Reasons
+    ) -> None:
+        story = self.story
+        recorded, replayed = (by_decision(effects) for effects in apart)
+        order = {**recorded, **replayed}
+        for decision_id in sorted(order, key=lambda name: _number(recorded.get(name), replayed.get(name))):
+            sides = recorded.get(decision_id, NOTHING), replayed.get(decision_id, NOTHING)
+            lead_id = next(effect.lead_id for side in sides for effect in side.effects)
+            key = lead_id.encode()
+            track = self._tracks.get(key)
+            if track is None:
+                packed = was.get(key)
+                track = self._tracks[key] = Track(unpack(packed) if packed else None)
+            found = track.differences(decision_id, lead_id, now, *sides, reasons)
+            if not found:
+                continue
+            story.differ += 1
+            story.only_recorded += sides[1].record is None and sides[0].record is not None
+            story.only_replayed += sides[0].record is None and sides[1].record is not None
+            aspects = {difference.aspect for difference in found}
+            story.score_only += aspects == {"score"}
+            story.aspects.update(aspects)
+            for difference in found:
+                self._keep(key, difference)
+        for side, name in zip(apart, ("recorded", "replayed"), strict=True):
+            for effect in side:
+                if isinstance(effect, RecordDecision):
+                    seen = self._holds_seen[name]
+                    for hold in effect.holds_after:
+                        seen[f"{effect.lead_id}\0{hold.hold_id}\0{hold.kind}"] = hold.until
+
+    def _keep(self, key: bytes, difference: Difference) -> None:
+        story, aspect = self.story, difference.aspect
+        if not difference.follows:
+            story.whys[aspect, difference.cause] += 1
+        kept = story.examples.setdefault(aspect, [])
+        if len(kept) < self._plan.examples and not difference.follows:
+            kept.append(difference)
+        if aspect == "tier":
+            self._tier_differences.setdefault(key, difference)
+            if not difference.follows:
+                self._tier_differences[key] = difference
+        if aspect == "verdict":
+            story.verdicts[difference.before, difference.after] += 1
+
+    # --- people, labels, groups ---------------------------------------------------------------------------------------
+
+    def _read_people(self, records: Iterable[Record], recorded: Context, replayed: Context) -> None:
+        for record in records:
+            if record.topic == topics.REVIEWS.name:
+                review = self._event(record)
+                if isinstance(review, CaseReview) and review.case_id and review.dwell_ms is not None:
+                    self.story.handling.append(Handling(review.case_id, review.dwell_ms))
+            elif record.topic == topics.LABELS.name:
+                label = self._event(record)
+                if isinstance(label, OutcomeLabel):
+                    self._label(record.key or b"", label, recorded, replayed)
+
+    def _event(self, record: Record) -> object:
+        try:
+            return self._wire.decode(record.topic, record.value)
+        except Exception:  # a dead letter on both sides
+            return None
+
+    def _label(self, key: bytes, label: OutcomeLabel, recorded: Context, replayed: Context) -> None:
+        """The latest label of each lead counts, with the tiers as they stood when the first of them came."""
+        learning, packed = recorded.policy.learning, self._store.view.get(key)
+        if packed is None or label.outcome not in (*learning.positive, *learning.negative):
+            return
+        earlier = self._labels.get(label.lead_id)
+        is_good = label.outcome in learning.positive
+        if earlier is not None:
+            if label.occurred_at >= earlier.at:
+                self._labels[label.lead_id] = earlier._replace(
+                    event_id=label.event_id, at=label.occurred_at, is_good=is_good
+                )
+            return
+        before, after = self._tiers_of(key, unpack(packed))
+        self._labels[label.lead_id] = Outcome(
+            label.lead_id, label.event_id, label.occurred_at, is_good, before, after, selects(recorded, before),
+            selects(replayed, after), suppresses(recorded, before), suppresses(replayed, after),
+        )  # fmt: skip
+
+    def _tiers_of(self, key: bytes, state: LeadState) -> tuple[str, str]:
+        """A lead's tier on both sides."""
+        track, tier = self._tracks.get(key), state.routing.tier
+        return (track.recorded.tier or tier, tier) if track else (tier, tier)
+
+    def _end(self) -> None:
+        """How the leads stand at the end of the window."""
+        story = self.story
+        if not story.transactions:
+            return
+        recorded, replayed = self._contexts.recorded(story.control), self._contexts.at(story.control)
+        names = tuple(dict.fromkeys((*recorded.policy.governance.groups, *replayed.policy.governance.groups)))
+        for key, packed in self._store.view.items():
+            if key.startswith(RESERVED):
+                continue
+            state = unpack(packed)
+            if not state.routing.tier:
+                continue
+            before, after = self._tiers_of(key, state)
+            story.tiers[before, after] += 1
+            if before != after and key in self._tier_differences:
+                story.moved.append(self._tier_differences[key]._replace(before=before, after=after))
+            if names:
+                label = self._labels.get(key.decode())
+                for name, value in group_values(state, names):
+                    tallies = story.groups.setdefault(name, {}).setdefault(value, ([0, 0, 0, 0], [0, 0, 0, 0]))
+                    selected = selects(recorded, before), selects(replayed, after)
+                    good = label is not None and label.is_good
+                    missed = label is not None and (not label.recorded_selected, not label.replayed_selected)
+                    for side in (0, 1):
+                        tally = tallies[side]
+                        tally[0] += 1
+                        tally[1] += selected[side]
+                        tally[2] += good
+                        tally[3] += bool(good and missed and missed[side])
+        self._count_holds()
+
+    def _count_holds(self) -> None:
+        before, after = self._holds_seen["recorded"], self._holds_seen["replayed"]
+        for name in {**before, **after}:
+            kind = name.rpartition("\0")[2]
+            if name not in before or name not in after:
+                self.story.holds["gained" if name in after else "lost", kind] += 1
+            elif before[name] != after[name]:
+                longer = after[name] is None or (before[name] is not None and after[name] > before[name])  # type: ignore[operator]
+                self.story.holds["longer" if longer else "shorter", kind] += 1
+
+
+class _Slices:
+    """What was written at each time, in order."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records, self._at = records, 0
+
+    def at(self, now: int) -> Sequence[Record]:
+        records, start = self._records, self._at
+        while start < len(records) and records[start].timestamp < now:
+            start += 1
+        end = start
+        while end < len(records) and records[end].timestamp == now:
+            end += 1
+        self._at = end
+        return records[start:end]
+
+
+class _ReasonsByPolicy:
+    """What the tried policy changes, against each policy that was in force."""
+
+    def __init__(self, change: Change, published: Mapping[str, str]) -> None:
+        self._published = published
+        self._tried = None if change.policy is None else read_document(change.policy, change.policy_source)[0]
+        self._made: dict[str, Reasons] = {}
+
+    def at(self, recorded: Context) -> Reasons:
+        sha256 = recorded.policy.sha256
+        if sha256 not in self._made:
+            self._made[sha256] = Reasons(self._document(sha256), self._tried)
+        return self._made[sha256]
+
+    def _document(self, sha256: str) -> Document | None:
+        text = self._published.get(sha256)
+        return None if text is None else read_document(text, "control.policies")[0]
+
+
+NOTHING = Side(None, ())
+
+
+def split(theirs: list[Pair], ours: list[Pair]) -> tuple[list[Pair], list[Pair], list[Pair]]:
+    """What both sides have, in our order, and what one has alone."""
+    left = Counter(theirs)
+    same: list[Pair] = []
+    only_ours: list[Pair] = []
+    for pair in ours:
+        if left[pair] > 0:
+            left[pair] -= 1
+            same.append(pair)
+        else:
+            only_ours.append(pair)
+    only_theirs = []
+    for pair in theirs:
+        if left[pair] > 0:
+            left[pair] -= 1
+            only_theirs.append(pair)
+    return same, only_theirs, only_ours
+
+
+def by_decision(effects: Iterable[Effect]) -> dict[str, Side]:
+    found: dict[str, list[Effect]] = {}
+    for effect in effects:
+        found.setdefault(effect.decision_id, []).append(effect)
+    return {
+        name: Side(next((one for one in kept if isinstance(one, RecordDecision)), None), kept)
+        for name, kept in found.items()
+    }
+
+
+def timers_in(decisions: Iterable[Record], first: int, end: int) -> dict[bytes, int]:
+    """Lead -> number of the decisions that timers made, of those with numbers in a range; from their headers alone."""
+    found: dict[bytes, int] = {}
+    for record in decisions:
+        name = next((value for header, value in record.headers if header == "ce_id"), b"")
+        if name.startswith(TICK):
+            number = int(name.partition(b"/")[0].rpartition(b"-")[2])
+            if first <= number < end and record.key is not None:
+                found[record.key] = number
+    return found
+
+
+def _number(recorded: Side | None, replayed: Side | None) -> tuple[int, int]:
+    """Where a decision stands in its lane."""
+    for side in (recorded, replayed):
+        if side is not None and side.record is not None:
+            return side.record.lane_seq, 0
+    return FOREIGN, 0
+
+
+def selects(context: Context, tier: str) -> bool:
+    """Whether leads of a tier are worked: by a person, or accepted by automation."""
+    return any(row.id == tier and (row.human or row.auto_accept) for row in context.policy.tiers)
+
+
+def suppresses(context: Context, tier: str) -> bool:
+    return any(row.id == tier and row.suppress for row in context.policy.tiers)
