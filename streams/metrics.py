@@ -92,6 +92,40 @@ LAB_REBUILDS = Counter(
     "leadlane_lab_rebuilds_total", "How often the lab opened its checkpoint again, by class of the error.", ("error",)
 )
 
+# --- governance: set by the lab; a process that is no lab shows none of them -----------------------------------------
+ALARMS = Gauge("leadlane_alarms", "Alarms that are on, by kind: drift, fairness, override_rate ... (lab).", ("kind",))
+KPI_SHARE = Gauge(
+    "leadlane_kpi_share",
+    "Automation, override, acceptance (of a tier), sla_attainment (of a queue), false_accept, false_suppress: its value"
+    " and the bounds of its interval (lab).",
+    ("kpi", "of", "bound"),
+)
+KPI_OBSERVATIONS = Gauge("leadlane_kpi_observations", "How many each share is of (lab).", ("kpi", "of"))
+KPI_SENDS = Gauge(
+    "leadlane_kpi_wrong_sends",
+    "Sends of the window that were unauthorised, or on_hold: both should be 0 (lab).",
+    ("fault",),
+)
+RESPONSE_SECONDS = Gauge(
+    "leadlane_first_response_seconds",
+    "Median from the opening of a case to somebody taking it, wall time (lab).",
+    ("queue",),
+)
+DRIFT_PSI = Gauge(
+    "leadlane_drift_psi",
+    "Population stability index of scores: value, and the limit above which it alarms (lab).",
+    ("bound",),
+)
+FAIRNESS_RATIO = Gauge(
+    "leadlane_fairness_ratio",
+    "By declared group and value, against the value that fares best: selection, missed, wait. Large enough ones (lab).",
+    ("group", "value", "ratio"),
+)
+STAMP_SHARE = Gauge("leadlane_rubber_stamp_share", "Decisions of a rep that were approved unread (lab).", ("rep",))
+MODEL_QUALITY = Gauge(
+    "leadlane_model_quality", "log_loss, ece, lift_at_10 ... of the newest matured labels (lab).", ("measure",)
+)
+
 _events: dict[str, Counter] = {}
 
 

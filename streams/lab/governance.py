@@ -84,7 +84,7 @@ class Governance:
 
     @classmethod
     def load(cls, dumped: bytes, settings: GovernanceRow) -> Governance:
-        """The state again. ValueError when another format or another version of river wrote it."""
+        """The state again. ValueError when another format wrote it."""
         try:
             found = msgspec.msgpack.decode(zlib.decompress(dumped), type=_Dump)
         except (zlib.error, msgspec.DecodeError) as error:
@@ -95,5 +95,9 @@ class Governance:
             raise ValueError(f"governance state: expected format {FORMAT}, got {found.format}.")
         loaded = cls(settings)
         loaded._books, loaded._alarms = found.books, found.alarms
-        loaded._losses = LossDrift.load(found.losses, settings.drift_delta, settings.drift_hold_labels)
+        try:
+            loaded._losses = LossDrift.load(found.losses, settings.drift_delta, settings.drift_hold_labels)
+        except ValueError:  # another version of river: what it saw last, it sees again
+            for loss in found.books.losses:
+                loaded._losses.add(loss)
         return loaded
