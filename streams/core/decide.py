@@ -20,7 +20,7 @@ from streams.core.context import Context
 from streams.core.effects import Effect, EmitExample, PublishScore, RecordDecision, RouteLead
 from streams.core.events import ActivitySignal, CaseReview, Event, OutcomeLabel, OutreachRequest, ReplySignal, Tick
 from streams.core.evidence import evidence_from, reason_from, summary_of
-from streams.core.exposure import expose, learn_outcome, pass_horizon
+from streams.core.exposure import expose, is_step, learn_outcome, pass_horizon
 from streams.core.fact_table import DEFAULTS
 from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
@@ -87,6 +87,7 @@ def _settle(
     now = moment.now
     tier_before, held_back_before = state.routing.tier or None, state.routing.held_back
     before = active_holds(state, state.settled_at or now, context)
+    signals, evidence = state.signals, state.signals.evidence
     if not isinstance(event, Tick):
         fold(state, event, reading, context)
         fold_touch(state, event, context)
@@ -104,8 +105,9 @@ def _settle(
         effects.append(answer_request(state, moment, event, look, waiting, context))
     effects += publish_score(state, look, moment, context)
     learned = _learn(state, event, moment, context)  # before this decision is kept: an outcome judges an earlier one
-    if any(type(effect) is RouteLead or type(effect) is PublishScore for effect in effects):
-        expose(state, look, moment, context)
+    published = any(type(effect) is RouteLead or type(effect) is PublishScore for effect in effects)
+    if published or (signals.evidence != evidence and is_step(signals.evidence)):
+        expose(state, look, moment, context, published=published)
     effects += learned
     if effects or _views(before) != _views(holds) or held_back_before != look.held_back:
         effects.append(_record(state, event, look, before, tier_before, tuple(effects), moment, context))

@@ -14,11 +14,12 @@ import msgspec
 from streams.core.context import Context
 from streams.core.effects import EmitExample
 from streams.core.events import OutcomeLabel
-from streams.core.features import NAMES, Row, features_from, row_of
+from streams.core.features import NAMES, Row, features_from, row_of, slim
 from streams.core.moment import Assessment, Moment
 from streams.core.state import NEVER, LeadState
 
 NOTHING = "none"  # the outcome of a decision of which nothing was heard
+STEPS = frozenset(4**power for power in range(1, 8))  # pieces of evidence; between them little changes
 UNKNOWN = "unknown"  # the value of a declared group that nobody has stated
 
 
@@ -40,7 +41,7 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     queue: str
     human: bool
     selected: bool
-    score: float
+    score: float  # whole numbers stand as int: a lead's state is small
     rule_score: float
     model_version: str
     predictions: dict[str, float]
@@ -56,13 +57,27 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Exposure).decode
 
 
-def expose(state: LeadState, look: Assessment, moment: Moment, context: Context) -> None:
-    """Keep what was known at this decision. An earlier one without an outcome is forgotten: the latest is judged."""
-    routing = state.routing
+def is_step(evidence: int) -> bool:
+    """Whether so many pieces of evidence are worth keeping anew."""
+    return evidence in STEPS
+
+
+def expose(state: LeadState, look: Assessment, moment: Moment, context: Context, *, published: bool = True) -> None:
+    """Keep what was known at this decision. An earlier one without an outcome is forgotten: the latest is judged.
+
+    Not `published`: the lead was looked at and left as it was, knowing more. The outcome then judges the decision that
+    stands, with what was known at this look.
+    """
+    routing, decision_id = state.routing, moment.decision_id
+    if not published:
+        if not state.exposure:
+            return
+        decision_id = _decode(state.exposure).decision_id
     tier = next((tier for tier in context.policy.tiers if tier.id == routing.tier), look.tier)
     exposure = Exposure(
-        moment.decision_id, moment.now, routing.tier, routing.queue, routing.human, tier.human or tier.auto_accept,
-        look.score.score, look.rule_score, look.model_version, dict(look.predictions), routing.propensity,
+        decision_id, moment.now, routing.tier, routing.queue, routing.human, tier.human or tier.auto_accept,
+        slim(look.score.score), slim(look.rule_score), look.model_version, dict(look.predictions),
+        slim(routing.propensity),
         routing.explore, bool(look.facts["audit_sampled"]), row_of(state, moment.now, context.policy.score),
         state.known.attributes,
     )  # fmt: skip

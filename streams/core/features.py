@@ -26,7 +26,7 @@ ATTRIBUTE = "attr."
 LONGEST_VALUE = 60  # characters of a category
 
 Value = float | str
-Row = list[float | str | None]  # by the places of FEATURES
+Row = list[int | float | str | None]  # by the places of FEATURES; whole numbers as int, which take a byte instead of nine
 
 
 class Feature(NamedTuple):
@@ -69,7 +69,7 @@ def row_of(state: LeadState, now: int, policy_score: ScoreRow) -> Row:
     engagement = signals.engagement
     return [
         _measured(signals.fit),
-        None if engagement is None else round(decayed(engagement, now, policy_score), DIGITS),
+        None if engagement is None else slim(decayed(engagement, now, policy_score)),
         _measured(signals.vendor),
         _measured(signals.intent),
         _measured(signals.account_intent),
@@ -79,7 +79,7 @@ def row_of(state: LeadState, now: int, policy_score: ScoreRow) -> Row:
         _log((now - state.first_seen_at) / DAY_MS) if state.first_seen_at else None,
         _log((now - signals.reaction_at) / DAY_MS) if signals.reaction_at else None,
         _log((now - signals.human_touch_at) / DAY_MS) if signals.human_touch_at else None,
-        float(len(signals.negatives)),
+        len(signals.negatives),
         *_asked(signals),
         *_stated(known, signals),
     ]
@@ -123,8 +123,14 @@ def _stated(known: Known, signals: Signals) -> tuple[float | str | None, ...]:
 
 
 def _measured(measure: Measure | None) -> float | None:
-    return None if measure is None else round(measure.value, DIGITS)
+    return None if measure is None else slim(measure.value)
 
 
 def _log(amount: float) -> float:
-    return round(log2(1 + amount), DIGITS) if amount > 0 else 0.0
+    return slim(log2(1 + amount)) if amount > 0 else 0
+
+
+def slim(number: float) -> float:
+    """The number with DIGITS after the point, as an int where that says the same."""
+    rounded = round(number, DIGITS)
+    return int(rounded) if rounded == int(rounded) else rounded

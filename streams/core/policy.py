@@ -72,11 +72,10 @@ class ScoreRow(msgspec.Struct, frozen=True):
     base: float
     terms: tuple[ScoreTerm, ...]
     engagement_half_life_days: float
-    publish_step: float  # points: a smaller move is not published ...
+    publish_step: float  # points: a smaller move is not published
     interval_at_no_evidence: float  # width of the interval, 0..1
     evidence_for_half_width: float  # pieces of fully trusted evidence that halve it
     unstated_confidence: float = 0.8  # of a measure whose source states none
-    publish_confidence_step: float = 0.15  # ... unless the confidence moved by so much
 
 
 class HoldRow(msgspec.Struct, frozen=True):
