@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from confluent_kafka import Producer
-
 from streams.bench.traffic import Sent, Traffic, tally_traffic
 from streams.core.events import Event
 from streams.demo.simulator import SPAN_MS
 from streams.demo.simulator import traffic as simulated
-from streams.demo.stage import control_records
+from streams.demo.stage import control_topics
 from streams.kafka.codec import event_headers, wire_for
+from streams.kafka.control import ControlWriter
 from streams.lane.job import Job
 from streams.policy.publish import Publisher, Stamp
 from streams.settings import load_settings
@@ -54,8 +53,5 @@ def publish_controls(brokers: str) -> None:
     settings, now = load_settings(brokers=brokers), time.time_ns() // 1_000_000
     policy = default_policy()
     Publisher(settings).publish(policy.read_text(), str(policy), Stamp("bench", "a bench run", now))
-    wire = wire_for(settings)
-    producer = Producer({"bootstrap.servers": brokers})
-    for topic, key, record in control_records(now):
-        producer.produce(topic, wire.encode(record), key.encode())
-    producer.flush(30)
+    for topic, records in control_topics(now).items():
+        ControlWriter(settings, topic).write(records)

@@ -75,15 +75,20 @@ def publish(file: Path, actor: str, reason: str, brokers: str | None) -> None:
 
 
 @policy.command("rollback")
-@click.argument("version")
+@click.argument("version", required=False)
 @signed
 @brokers_option
-def rollback(version: str, actor: str, reason: str, brokers: str | None) -> None:
-    """Make a VERSION that was published before the active policy again."""
+def rollback(version: str | None, actor: str, reason: str, brokers: str | None) -> None:
+    """Make the policy active again that was so before, or a VERSION that was published."""
     from streams.policy.publish import Publisher
     from streams.settings import load_settings
 
-    written = Publisher(load_settings(brokers=brokers)).activate(version, stamp_now(actor, reason))
+    publisher, stamp = Publisher(load_settings(brokers=brokers)), stamp_now(actor, reason)
+    if version is None:
+        version, left = publisher.rollback(stamp)
+        click.echo(f"version {version} is active now, as before {left}")
+        return
+    written = publisher.activate(version, stamp)
     click.echo(f"version {version} {'is active now' if written else 'was active already, nothing written'}")
 
 

@@ -21,12 +21,13 @@ from streams.core.events import Event
 from streams.demo.outputs import Outputs, Seen
 from streams.demo.reps import Reps
 from streams.demo.simulator import SPAN_MS, TOPIC_OF, Message, traffic
-from streams.demo.stage import ACTOR, REASON, REPS, control_records, demo_policy
+from streams.demo.stage import ACTOR, REASON, REPS, control_topics, demo_policy
 from streams.demo.summary import Account, Tally, summary
 from streams.demo.view import Screen, Snapshot
 from streams.demo.worker import WorkerProcess
 from streams.kafka import admin
 from streams.kafka.codec import event_headers, wire_for
+from streams.kafka.control import ControlWriter
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.sender import Sender
 from streams.policy.publish import Publisher, Stamp
@@ -97,11 +98,9 @@ class Demo:
     def set_up(self) -> None:
         """Topics, policy, roster, approvals."""
         admin.apply(self._settings)
-        self._sender = Sender(self._settings, linger_ms=LINGER_MS)
         Publisher(self._settings).publish(self._policy, "the demo's policy", Stamp(ACTOR, REASON, self._began_ms))
-        for topic, key, record in control_records(self._began_ms):
-            self._sender.send(topic, key.encode(), self._wire.encode(record))
-        self._sender.flush()
+        for topic, records in control_topics(self._began_ms).items():
+            ControlWriter(self._settings, topic).write(records)
         self._sender = Sender(self._settings, linger_ms=LINGER_MS)
         self._outputs = Outputs(self._settings)
 

@@ -12,6 +12,7 @@ import yaml
 
 from streams.core.context import Approval, ControlRecord, RosterEntry
 from streams.demo.happenings import APPROVED, APPROVED_AUDIENCE
+from streams.topics import TOPIC, Topic
 
 TIME_LAPSE = 60  # an SLA of a minute runs out in a second
 ACTOR = "demo"
@@ -60,6 +61,14 @@ def control_records(now: int) -> tuple[tuple[str, str, ControlRecord], ...]:
         for number, (content, segment) in enumerate(APPROVED, start=1)
     ]
     return (*roster, *approvals)
+
+
+def control_topics(now: int) -> dict[Topic, dict[str, ControlRecord]]:
+    """The same, as whoever writes a whole control topic takes it."""
+    written: dict[Topic, dict[str, ControlRecord]] = {}
+    for topic, key, record in control_records(now):
+        written.setdefault(TOPIC[topic], {})[key] = record
+    return written
 
 
 def _approval(approval_id: str, content: str, segment: str, said: dict[str, Any]) -> Approval:
