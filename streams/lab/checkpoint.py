@@ -102,7 +102,8 @@ class Search:
             self._fault = str(error)
         raise BadCheckpoint(
             f"lab.state holds {self._headers} checkpoints of line {self.line!r}, expected a whole one of format"
-            f" {FORMAT}, got: {self._fault}. Start the version that wrote them, or learn anew as another line: LEADLANE_LAB_LINE."
+            f" {FORMAT}, got: {self._fault}. Start the version that wrote them, or learn anew as another line:"
+            " LEADLANE_LAB_LINE."
         )
 
     def _header(self, value: bytes) -> None:
