@@ -2,7 +2,7 @@
 
 Law of this module: an outcome is learned with what was known when the lead was decided, never with what came later. Two
 decisions are kept at most: the latest, and the latest that has an outcome, so that a correction finds it. They are
-kept as bytes, so that an event that is about something else does not unpack them. Only labels and the horizon read them.
+kept as bytes, so that an event that is about something else does not unpack them: only labels and the horizon do.
 
 Next: streams/lane/pipeline.py
 """

@@ -26,7 +26,7 @@ ATTRIBUTE = "attr."
 LONGEST_VALUE = 60  # characters of a category
 
 Value = float | str
-Row = list[int | float | str | None]  # by the places of FEATURES; whole numbers as int, which take a byte instead of nine
+Row = list[int | float | str | None]  # by the places of FEATURES; a whole number as int takes a byte instead of nine
 
 
 class Feature(NamedTuple):

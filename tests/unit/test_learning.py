@@ -10,11 +10,12 @@ import pytest
 from streams import topics
 from streams.core.context import Context
 from streams.core.effects import EmitExample, PublishScore, RecordDecision
+from streams.core.model import Scale
 from streams.core.roles import Models
 from streams.core.state import unpack
 from tests.factories import DAY, HOUR, LEAD, T0, a_label, a_profile, a_score, an_intent
 from tests.lanes import TestLane, arrive, lane_of
-from tests.models import a_model
+from tests.scorers import a_model
 from tests.shipped import shipped_context, shipped_policy
 
 HORIZON = 90 * DAY
@@ -224,7 +225,7 @@ def test_a_shadow_never_decides() -> None:
 
 
 def test_how_far_the_scores_are_apart_is_a_fact() -> None:
-    far = a_model(scale={"base": 2.0, "points": 1.0})  # everybody is suppressed or nurtured by it
+    far = a_model(scale=Scale(2.0, 1.0))  # everybody is suppressed or nurtured by it
     events = [a_profile(), a_score(value=95), an_intent(strength=90), a_score(2, kind="engagement", value=95)]
     lane = a_lane(**with_models(champion=far))
     lane.run(arrive(events), now=T0)
