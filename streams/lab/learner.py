@@ -161,8 +161,8 @@ class Learner:
     def _drop(self, names: list[str]) -> None:
         for model in self.models:
             for name in names:
-                model._weights.pop(name, None)
-                model.optimizer.g2.pop(name, None)
+                model._weights.pop(name, 0.0)  # without a default that is a number, a missing name raises
+                model.optimizer.g2.pop(name, 0.0)
 
     def _look(self) -> None:
         """Let the guard judge the columns that have enough new labels."""
@@ -204,5 +204,9 @@ def auc_of(column: Column, labels: int, positives: int) -> float:
     if number is None:
         return auc_of_cells(cells)
     cells += number.cells
+    # Bins begin anew when they are cut anew: until they hold most labels again they are no ground for so many.
+    counted = sum(cell[1] for cell in cells)
+    if 2 * min(counted, sum(cell[0] for cell in cells) - counted) < min(positives, labels - positives):
+        cells = []
     share = number.positives.count / max(number.count, 1)
     return max(auc_of_cells(cells), auc_of_ranks(number.values.kept, number.positives.kept, share))
