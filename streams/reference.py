@@ -8,6 +8,7 @@ from pathlib import Path
 from prometheus_client.metrics import MetricWrapperBase
 
 from streams import metrics
+from streams.core.features import FEATURES
 from streams.holds_reference import holds_reference
 from streams.policy.reference import facts_reference
 from streams.settings import Settings, expectation, variable
@@ -42,6 +43,20 @@ ROLES: Mapping[Role, str] = {
     Role.STATE: "The lanes' own",
     Role.AUDIT: "Written and read outside the lanes: one partition",
 }
+FEATURES_HEAD = """\
+# Features
+
+Generated from streams/core/features.py by `make generate`; do not edit.
+
+What a model may look at. A feature that is not known is absent; the model has a weight for that. Declared attributes of
+`leads.profiles` are features too, as `attr.<name>`: a number where the text is one, else a category. `learning.exclude`
+in the policy takes any of them away, for example a declared group that must not bear on the score. They are kept in the
+lead's state as they stood at the latest decision (routed, score published, or evidence grown fourfold), and written to
+`training.examples` with the outcome. [Models](models.md)
+
+| feature | kind | meaning |
+|---|---|---|
+"""
 METRICS_HEAD = """\
 # Metrics
 
@@ -81,11 +96,18 @@ def metrics_reference() -> str:
     return METRICS_HEAD + "".join(sorted(rows))
 
 
+def features_reference() -> str:
+    """The page on features."""
+    rows = "".join(f"| `{feature.name}` | {feature.kind} | {feature.doc} |\n" for feature in FEATURES)
+    return FEATURES_HEAD + rows
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_reference,
     "topics.md": topics_reference,
     "metrics.md": metrics_reference,
     "policy-facts.md": facts_reference,
+    "features.md": features_reference,
     "holds.md": holds_reference,
 }
 
@@ -96,7 +118,8 @@ def _role(role: Role, title: str) -> str:
 
 
 def _row(topic: Topic) -> str:
-    kept = "last value per key" if topic.compacted else f"{topic.retention_ms // DAY_MS} days"
+    kept = "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // DAY_MS} days"
+    kept = "last value per key" if topic.compacted else kept
     return f"| `{topic.name}` | {topic.record or 'packed bytes'} | {topic.key} | {kept} | {topic.note} |\n"
 
 

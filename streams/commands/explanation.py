@@ -174,9 +174,16 @@ def _versions(decision: RecordDecision) -> RenderableType:
         [
             ("policy", f"{decision.policy_version} ({decision.policy_hash[:12]})"),
             ("model", decision.model_version),
+            *_predictions(decision),
             ("lane", f"{decision.partition}, decision {decision.lane_seq}"),
         ]
     )
+
+
+def _predictions(decision: RecordDecision) -> Iterable[tuple[str, str]]:
+    """What each model with a role says; the one that decided is named above."""
+    for version, probability in sorted(decision.predictions.items()):
+        yield f"{version} says", f"{probability:.1%} likely to be a good lead"
 
 
 def _pairs(rows: Iterable[tuple[str, str]]) -> Table:
