@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka.partitioner import murmur2
 
@@ -16,7 +16,7 @@ from streams.kafka.codec import event_headers, wire_for
 from streams.lane.job import Job, LaneSettings, load_job
 from streams.lane.merge import in_order
 from streams.lane.privates import Record
-from streams.lane.processor import POSITION, Batch, JournalEntry, OutputRecord
+from streams.lane.processor import POSITION, Batch, InputRecord, JournalEntry, OutputRecord
 from streams.lane.replay import Contexts
 from streams.lane.store import DictStore
 from streams.policy import load_policy
@@ -60,7 +60,8 @@ def simulated_history(
 def policy_controls(document: str, at: int) -> tuple[Control, Control]:
     """A policy as it is published: its version, and the pointer to it."""
     policy = load_policy(document, "a policy")
-    said = {"actor": "ana", "reason": "set up", "at": at, "version": policy.version, "sha256": policy.sha256}
+    said: dict[str, Any] = {"actor": "ana", "reason": "set up", "at": at, "version": policy.version}
+    said["sha256"] = policy.sha256
     return (
         Control("control.policies", policy.version, Policy(**said, document=document), at),
         Control("control.policies", "active", Policy(**said), at),
@@ -82,9 +83,10 @@ def decided(records: Iterable[Written], controls: Sequence[Control], lanes: int,
     job = load_job(PROCESSOR, LaneSettings(brokers="localhost:9092", lanes=lanes))
     wire = wire_for(load_settings())
     control_topics: dict[str, list[Record]] = {topic: [] for topic in job.controls}
-    for topic, key, record, at in sorted(controls, key=lambda control: control.at):
-        kept = control_topics[topic]
-        kept.append(Record(topic, 0, len(kept), at, key.encode(), wire.encode(record), ()))
+    for control in sorted(controls, key=lambda control: control.at):
+        kept = control_topics[control.topic]
+        value = wire.encode(control.record)
+        kept.append(Record(control.topic, 0, len(kept), control.at, control.key.encode(), value, ()))
     contexts = Contexts(job, control_topics)
     waiting: list[list[Record]] = [[] for _ in range(lanes)]
     offsets: dict[tuple[str, int], int] = defaultdict(int)
@@ -106,7 +108,7 @@ def _lane(
     for start in range(0, len(records), size):
         taken = records[start : start + size]
         now = taken[-1].timestamp
-        by_topic: dict[str, list[Record]] = defaultdict(list)
+        by_topic = defaultdict[str, list[InputRecord]](list)
         for record in taken:
             by_topic[record.topic].append(record)
         first = {topic: position.get(topic, 0) for topic in by_topic}

@@ -9,7 +9,7 @@ import gc
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from multiprocessing import get_context
 from typing import NamedTuple, TypeVar
@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 from streams.lane.job import Job, LaneSettings, load_job
 from streams.lane.privates import Record
 from streams.lane.replay import Contexts
+from streams.settings import load_settings
 from streams.whatif.exact import EVERYTHING, FIGURES, LaneCheck, check_lane, differences
 from streams.whatif.history import History, NoHistory
 from streams.whatif.window import Window
@@ -25,6 +26,7 @@ PIPELINE = "streams.lane.pipeline:job"
 GC_THRESHOLD = (100_000, 50, 1_000)  # almost nothing here is part of a cycle, and a lane's past is many objects
 DoneT = TypeVar("DoneT")
 LaneWork = Callable[[Job, int, Contexts], DoneT]
+MakeJob = Callable[[int], Job]  # of so many lanes; sent to other processes when there are any
 
 
 class Unchanged(NamedTuple):
@@ -40,44 +42,46 @@ class Unchanged(NamedTuple):
         return differences(self.figures)
 
 
+def pipeline_job(lanes: int) -> Job:
+    """The decision pipeline."""
+    return load_job(PIPELINE, LaneSettings(brokers=load_settings().brokers, lanes=lanes))
+
+
 def replay_unchanged(
-    history: History, processor: str = PIPELINE, window: Window = EVERYTHING, processes: int | None = None
+    history: History, make_job: MakeJob = pipeline_job, window: Window = EVERYTHING, processes: int | None = None
 ) -> Unchanged:
     """Decide everything again and compare it byte for byte; NoHistory when there is nothing."""
     began = time.perf_counter()
     figures: Counter[str] = Counter()
-    wrong = []
-    checks = list(each_lane(history, processor, partial(_check, history, window), processes))
+    checks = each_lane(history, make_job, partial(_check, history, window), processes)
     for check in checks:
         figures.update(check.figures)
-        if differences(check.figures):
-            wrong.append(check)
+    wrong = tuple(check for check in checks if differences(check.figures))
     whole = {name: figures[name] for name in FIGURES}
-    return Unchanged(len(checks), whole, tuple(wrong), time.perf_counter() - began)
+    return Unchanged(len(checks), whole, wrong, time.perf_counter() - began)
 
 
-def each_lane(history: History, processor: str, work: LaneWork[DoneT], processes: int | None = None) -> Iterator[DoneT]:
-    """What `work` makes of each lane, in the order of the lanes."""
-    job = load_job(processor, LaneSettings(brokers="localhost:9092"))
+def each_lane(history: History, make_job: MakeJob, work: LaneWork[DoneT], processes: int | None = None) -> list[DoneT]:
+    """What `work` makes of each lane, in the order of the lanes; in as many processes as there are cores, unless said."""
+    job = make_job(1)
     lanes = history.lanes(job)
     if not lanes:
         raise NoHistory("expected a history with lanes, got none.")
     controls = history.controls(job)
     count = min(lanes, processes or os.cpu_count() or 1)
     if count == 1:
-        state = _Worker(processor, lanes, controls)
-        yield from (state.run(work, lane) for lane in range(lanes))
-        return
+        here = _Worker(make_job, lanes, controls)
+        return [here.run(work, lane) for lane in range(lanes)]
     # spawn: a fork would copy the threads of whatever Kafka client this process has in an unknown state
-    with get_context("spawn").Pool(count, _start, (processor, lanes, controls)) as pool:
-        yield from pool.imap(partial(_run, work), range(lanes))
+    with get_context("spawn").Pool(count, _start, (make_job, lanes, controls)) as pool:
+        return list(pool.imap(partial(_run, work), range(lanes)))
 
 
 class _Worker:
     """What a process keeps from lane to lane."""
 
-    def __init__(self, processor: str, lanes: int, controls: dict[str, list[Record]]) -> None:
-        self.job = load_job(processor, LaneSettings(brokers="localhost:9092", lanes=lanes))
+    def __init__(self, make_job: MakeJob, lanes: int, controls: dict[str, list[Record]]) -> None:
+        self.job = make_job(lanes)
         self.contexts = Contexts(self.job, controls)
 
     def run(self, work: LaneWork[DoneT], lane: int) -> DoneT:
@@ -87,9 +91,9 @@ class _Worker:
 _worker: _Worker | None = None  # of this process
 
 
-def _start(processor: str, lanes: int, controls: dict[str, list[Record]]) -> None:
+def _start(make_job: MakeJob, lanes: int, controls: dict[str, list[Record]]) -> None:
     global _worker
-    _worker = _Worker(processor, lanes, controls)
+    _worker = _Worker(make_job, lanes, controls)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
 

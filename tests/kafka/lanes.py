@@ -13,10 +13,11 @@ from confluent_kafka import Producer
 
 from streams.bench.tally import job as tally_job_of
 from streams.bench.topics import create_topics
-from streams.bench.verify import read, verify
+from streams.bench.verify import verify
 from streams.lane.job import Job, LaneSettings
 from streams.lane.privates import Record
 from streams.lane.worker import Worker
+from streams.whatif.history import Tail
 
 LANES = 4
 WAIT_SECONDS = 20.0
@@ -66,18 +67,22 @@ class World:
 
     def outputs(self) -> list[Record]:
         """All committed outputs, lane by lane."""
-        topic = self.job.outputs[0]
-        return [record for lane in read(self.brokers, {topic: LANES})[topic] for record in lane]
+        return self._read(self.job.outputs[0])
 
     def values(self) -> list[bytes]:
         return sorted(record.value or b"" for record in self.outputs())
 
     def transactions(self) -> int:
-        return sum(map(len, read(self.brokers, {self.job.journal: LANES})[self.job.journal]))
+        return len(self._read(self.job.journal))
 
     def faults(self) -> dict[str, int]:
-        found = verify(self.brokers, self.job, LANES)
+        found = verify(self.brokers, lambda _: self.job, processes=1)
         return {name: found[name] for name in FAULTLESS}
+
+    def _read(self, topic: str) -> list[Record]:
+        with Tail(self.brokers) as tail:
+            lanes = [tail.read([(topic, lane)])[topic] for lane in range(LANES)]
+        return [record for lane in lanes for record in lane]
 
 
 def lane_of(key: bytes) -> int:
