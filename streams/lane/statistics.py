@@ -279,8 +279,11 @@ def _place(item: tuple[tuple[str, str], Tally]) -> tuple[bool, str, str]:
     return group != EVERYBODY or value != "", group, value
 
 
-def _pairs(names: dict[str, int], amounts: Mapping[str, float]) -> list[Any]:
-    """Place of the name and amount, one after the other; `names` learns those that it does not know."""
+def _pairs(names: dict[str, int], amounts: Mapping[str, Any]) -> list[Any]:
+    """Place of the name and amount, one after the other; `names` learns those that it does not know.
+
+    Any, so that the compiled form does not make floats of whole numbers.
+    """
     pairs: list[Any] = []
     for name, amount in amounts.items():
         pairs.append(names.setdefault(name, len(names)))
