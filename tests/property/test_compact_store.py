@@ -12,7 +12,9 @@ from streams.lane.store import DictStore
 
 RECENT = 24
 KEYS = st.integers(0, 200)
-DUES = st.sampled_from([0, 0, 1, 5, 3_600_000, 9_000_000])
+HOUR, DAY = 3_600_000, 86_400_000
+DUES = st.sampled_from([0, 0, 1, 5, HOUR - 1, HOUR, 9_000_000, 2 * DAY, 90 * DAY, 90 * DAY + 1])
+PASSED = st.one_of(st.integers(0, 4_000_000), st.sampled_from([HOUR, DAY, 45 * DAY]))
 SEEDS = st.integers(0, 1 << 16)
 KINDS = st.sampled_from(["lead", "lead", "lead", "noise", "tiny", "empty", "long"])
 
@@ -68,7 +70,16 @@ class StoreIsADict(RuleBasedStateMachine):
         self.store.load(key_of(-1), None)
         self.store.loaded()
 
-    @rule(passed=st.integers(0, 4_000_000), limit=st.integers(1, 300))
+    @rule(start=KEYS, count=st.integers(1, 120), later=st.sampled_from([1, HOUR, 90 * DAY]))
+    def timers_move_on(self, start: int, count: int, later: int) -> None:
+        """What a decision does to the timers of leads: the same states, due another time from now."""
+        keys = [key_of(start + n) for n in range(count)]
+        due = (self.now + later).to_bytes(8, "big")
+        changed: dict[bytes, bytes | None] = {key: due + self.model[key][8:] for key in keys if key in self.model}
+        self.store.apply(changed)
+        self.write(changed)
+
+    @rule(passed=PASSED, limit=st.integers(1, 300))
     def time_passes(self, passed: int, limit: int) -> None:
         self.now += passed
         dues = sorted((int.from_bytes(packed[:8], "big"), key) for key, packed in self.model.items())

@@ -171,6 +171,23 @@ def test_memory_shrinks_to_less_than_two_thirds() -> None:
     assert bytes_of(500) < 2 / 3 * bytes_of(8000)
 
 
+def test_a_timer_that_stands_far_away_costs_no_memory() -> None:
+    def bytes_of(due: int) -> int:
+        tracemalloc.start()
+        store = DictStore(500)
+        for number in range(4000):
+            store.load(key_of(number), a_state(number, due))
+        store.loaded()
+        store.due(1, 10)
+        for number in range(0, 4000, 2):
+            store.apply({key_of(number): a_state(number, due and due + number)})
+        used, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return used
+
+    assert bytes_of(90 * 24 * LOOK_MS) < bytes_of(0) + 4000  # less than a byte each
+
+
 def test_timers_of_compressed_leads_come_due_in_the_order_of_time_and_key() -> None:
     store = DictStore(recent_leads=100)
     dues = {key_of(n): 1 + n * 7919 % (3 * LOOK_MS) for n in range(1500)}

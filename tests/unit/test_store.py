@@ -9,9 +9,10 @@ from streams.lane.processor import NEVER, due_at
 from streams.lane.store import LOOK_MS, DictStore
 
 KEYS = st.sampled_from([b"a", b"b", b"c", b"d"])
-DUES = st.one_of(st.just(NEVER), st.integers(1, 4 * LOOK_MS), st.integers(1, 5))
+DUES = st.one_of(st.just(NEVER), st.integers(1, 4 * LOOK_MS), st.integers(1, 5), st.integers(1, 2160 * LOOK_MS))
 CHANGES = st.dictionaries(KEYS, st.one_of(st.none(), DUES), max_size=4)
-STEPS = st.lists(st.tuples(CHANGES, st.integers(0, LOOK_MS)), max_size=30)
+PASSED = st.one_of(st.integers(0, LOOK_MS), st.integers(0, 720 * LOOK_MS))
+STEPS = st.lists(st.tuples(CHANGES, PASSED), max_size=30)
 
 
 def packed(due: int) -> bytes:
