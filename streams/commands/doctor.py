@@ -35,7 +35,7 @@ class Finding:
 @click.command()
 @brokers_option
 def doctor(brokers: str | None) -> None:
-    """Check Python, settings, brokers, topics, the active policy and the schema registry; exit code 6 if any fails."""
+    """Check Python, settings, brokers, topics, policy, models and the schema registry; exit code 6 if any fails."""
     failed = 0
     for finding in examine(brokers):
         click.echo(finding)
@@ -58,6 +58,7 @@ def examine(brokers: str | None) -> list[Finding]:
         findings += [_tried("topics", look_at_topics, settings), _tried("policy", look_at_policy, settings)]
         if not findings[-1].remedy:
             findings += [_tried("roster", look_at_roster, settings), _tried("switches", look_at_switches, settings)]
+            findings += [_tried("models", look_at_models, settings), _tried("alarms", look_at_alarms, settings)]
     if settings.schema_registry_url:
         findings.append(_tried("schema registry", look_at_registry, settings))
     else:
@@ -139,6 +140,35 @@ def look_at_switches(settings: Settings) -> Finding:
     if standing.problems:
         return Finding("switches", seen, "\n        ".join(standing.problems))
     return Finding("switches", seen, note=bool(off))
+
+
+def look_at_models(settings: Settings) -> Finding:
+    """Who decides, can workers use it, and does learning go on?"""
+    from streams.core.context import ModelVersion
+    from streams.kafka.changes import roles_in_words
+    from streams.kafka.control import read_control
+    from streams.lab.registry import registry_from, unusable
+    from streams.topics import MODELS
+
+    standing = read_control(settings, MODELS, ModelVersion)
+    registry = registry_from(standing.records)
+    roles, seen = registry.roles, roles_in_words(registry.roles)
+    wrong = [*standing.problems, *unusable(registry)]
+    if roles.frozen:
+        how = "leadlane model acknowledge --actor NAME --reason TEXT"
+        seen += f", by {roles.actor}: {roles.reason}. Nothing is learned until `{how}`"
+    return Finding("models", seen, "\n        ".join(wrong), note=roles.frozen)
+
+
+def look_at_alarms(settings: Settings) -> Finding:
+    """Has governance found something wrong?"""
+    from streams.core.context import Alarm
+    from streams.kafka.control import read_control
+    from streams.topics import ALARMS
+
+    standing = read_control(settings, ALARMS, Alarm)
+    on = [f"{each.name} is on: {each.detail or each.reason}" for each in standing.records.values() if each.on]
+    return Finding("alarms", "; ".join(on) or "none is on", "\n        ".join(standing.problems), note=bool(on))
 
 
 def look_at_registry(settings: Settings) -> Finding:

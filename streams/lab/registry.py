@@ -14,13 +14,14 @@ from typing import Literal, NamedTuple, get_args
 from msgspec.structs import replace
 
 from streams.core.context import ModelVersion, Stamp
+from streams.core.model import load_model
 from streams.core.roles import RULES
 from streams.kafka.changes import ACTIVE, Edit
 from streams.lab.gates import LAB, Gate, ImpactRatio, Interval, ModelMetrics, metrics_of
 
 __all__ = [
     "FROZEN", "KEPT_FORMER", "LAB", "ROLES", "Gate", "ImpactRatio", "Interval", "ModelMetrics", "Move", "Refused",
-    "Registry", "Role", "metrics_of", "moved", "registry_from", "role_of", "snapshot", "superseded",
+    "Registry", "Role", "metrics_of", "moved", "registry_from", "role_of", "snapshot", "superseded", "unusable",
 ]  # fmt: skip
 
 Role = Literal["champion", "challenger", "shadow"]
@@ -104,6 +105,27 @@ def superseded(registry: Registry, keep: int = KEPT_SNAPSHOTS) -> tuple[str, ...
         if version.version not in needed:
             idle.setdefault(version.line, []).append(version)
     return tuple(each.version for line in sorted(idle) for each in idle[line][keep:])
+
+
+def unusable(registry: Registry) -> tuple[str, ...]:
+    """Roles whose version workers cannot use, and why: they fall back."""
+    found = []
+    for role in ROLES:
+        version = registry.holder(role)
+        if version not in (None, RULES):
+            kept = registry.versions.get(version or "")
+            why = "it is not among the published versions" if kept is None else _fault(kept)
+            if why:
+                found.append(f"{role} {version}: {why}; workers fall back. Give the role to another version.")
+    return tuple(found)
+
+
+def _fault(version: ModelVersion) -> str | None:
+    try:
+        load_model(version.document)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def moved(registry: Registry, roles: ModelVersion, stamp: Stamp, second_actor: str | None = None) -> Edit[ModelVersion]:
