@@ -98,7 +98,7 @@ def quantile_groups(reference: Sequence[float], bins: int) -> tuple[int, ...]:
     share, starts, fill = float(sum(reference)) / bins, [0], 0.0
     for at, count in enumerate(reference):
         is_heavy = count >= share > 0
-        if at and (is_heavy or fill >= share) and starts[-1] != at:
+        if at and (is_heavy or fill >= share > 0) and starts[-1] != at:
             starts.append(at)
             fill = 0.0
         fill += count

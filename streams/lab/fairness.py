@@ -9,9 +9,9 @@ that fares best among those that are large enough: the four-fifths rule.
   missed      good leads that were not selected / good leads: the lowest, against this one's
   wait        median time to the first human touch: the shortest, against this one's
 Intervals: normal approximation of the log-ratio (Katz; half a count is added where one is zero), and for waits a
-bootstrap of the median. `low` and `high` are the plain interval. Because the worst of many pairs is looked at, an alarm
-also needs the interval at `error` divided by the number of all pairs that could have been compared (Bonferroni): the
-chance that a world without differences raises any alarm at one look is at most `error`.
+bootstrap of the median. Because the worst of many pairs is looked at, again and again, an alarm also needs that so
+large a difference has at most the probability `error` / number of all pairs that could be compared (Bonferroni;
+Fisher's exact test for shares): a world without differences raises any alarm at one look with at most `error`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
+from scipy.stats import hypergeom, norm
 
 from streams.core.windows import OTHER, UNKNOWN, WAIT_STEP
 from streams.lab.rates import added, log_quantiles, no_waits, quantile_of_normal
@@ -92,6 +93,7 @@ class _Measure(NamedTuple):
     benefit: float  # higher is better for the group
     log_benefit: float
     variance: float  # of log_benefit
+    lucky: int | None = None  # of n, those whom it went well; None: it is no share
 
 
 def findings(groups: Mapping[str, Mapping[str, Tally]], rules: Rules) -> tuple[Finding, ...]:
@@ -104,11 +106,11 @@ def findings(groups: Mapping[str, Mapping[str, Tally]], rules: Rules) -> tuple[F
     large = [_large(measures, values, rules) for _, _, measures, values in families]
     pairs = sum(len(eligible) * (len(eligible) - 1) // 2 for eligible in large)
     z = quantile_of_normal((1 + rules.confidence) / 2)
-    strict_z = quantile_of_normal(1 - rules.error / 2 / max(pairs, 1))
+    doubt = rules.error / max(pairs, 1)
     return tuple(
         finding
         for (group, ratio_of, measures, values), eligible in zip(families, large, strict=True)
-        for finding in _family(group, ratio_of, measures, values, eligible, rules, z, strict_z)
+        for finding in _family(group, ratio_of, measures, values, eligible, rules, z, doubt)
     )
 
 
@@ -129,7 +131,7 @@ def _large(measures: Mapping[str, _Measure], values: Mapping[str, Tally], rules:
 
 def _family(
     group: str, ratio_of: Ratio, measures: Mapping[str, _Measure], values: Mapping[str, Tally],
-    large: frozenset[str], rules: Rules, z: float, strict_z: float,
+    large: frozenset[str], rules: Rules, z: float, doubt: float,
 ) -> Iterator[Finding]:  # fmt: skip
     total = sum(tally.decided for tally in values.values())
     best = max(sorted(large), key=lambda value: measures[value].benefit, default="")
@@ -146,11 +148,18 @@ def _family(
             top = measures[best]
             ratio = measure.benefit / top.benefit if top.benefit else 1.0
             middle, error = measure.log_benefit - top.log_benefit, sqrt(measure.variance + top.variance)
-            is_low = ratio < rules.least_ratio
-            is_sure = exp(min(middle + max(z, strict_z) * error, 50.0)) < 1
-            verdict: Verdict = "alarm" if is_low and is_sure else "watch" if is_low else "ok"
             low, high = exp(middle - z * error), exp(min(middle + z * error, 50.0))
+            is_low = ratio < rules.least_ratio
+            is_sure = is_low and high < 1 and _chance(measure, top, middle / error if error else 0.0) <= doubt
+            verdict: Verdict = "alarm" if is_sure else "watch" if is_low else "ok"
             yield Finding(group, value, ratio_of, verdict, *about, best, top.rate, ratio, low, high)
+
+
+def _chance(measure: _Measure, top: _Measure, deviation: float) -> float:
+    """How probable so large a difference, in either direction, is without any: for shares exact (Fisher)."""
+    if measure.lucky is None or top.lucky is None:
+        return 2 * float(norm.cdf(deviation))
+    return 2 * float(hypergeom.cdf(measure.lucky, measure.n + top.n, measure.lucky + top.lucky, measure.n))
 
 
 def _selection(tally: Tally) -> _Measure:
@@ -167,7 +176,8 @@ def _share(count: int, n: int, higher_is_better: bool) -> _Measure:
     padded, whole = count + HALF * (count == 0), n + HALF * (count == 0)
     sign = 1 if higher_is_better else -1
     rate, benefit = count / n, (count / n if higher_is_better else n / padded)
-    return _Measure(n, rate, benefit, sign * log(padded / whole), 1 / padded - 1 / whole)
+    lucky = count if higher_is_better else n - count
+    return _Measure(n, rate, benefit, sign * log(padded / whole), 1 / padded - 1 / whole, lucky)
 
 
 def _wait(tally: Tally) -> _Measure:
