@@ -85,8 +85,8 @@ def decided(records: Iterable[Written], controls: Sequence[Control], lanes: int,
     control_topics: dict[str, list[Record]] = {topic: [] for topic in job.controls}
     for control in sorted(controls, key=lambda control: control.at):
         kept = control_topics[control.topic]
-        value = wire.encode(control.record)
-        kept.append(Record(control.topic, 0, len(kept), control.at, control.key.encode(), value, ()))
+        packed = wire.encode(control.record)
+        kept.append(Record(control.topic, 0, len(kept), control.at, control.key.encode(), packed, ()))
     contexts = Contexts(job, control_topics)
     waiting: list[list[Record]] = [[] for _ in range(lanes)]
     offsets: dict[tuple[str, int], int] = defaultdict(int)

@@ -97,7 +97,7 @@ class _Lane:
         self._tracks: dict[bytes, Track] = {}
         self._tier_differences: dict[bytes, Difference] = {}
         self._holds_seen: dict[str, dict[str, int | None]] = {"recorded": {}, "replayed": {}}
-        self._reasons = _ReasonsByPolicy(plan.change, published_policies(contexts.controls, wire))
+        self._reasons = ReasonsByPolicy(plan.change, published_policies(contexts.controls, wire))
         self._books = CaseBook(), CaseBook()
         self._labels: dict[str, Outcome] = {}
         self.story = LaneStory(past.lane)
@@ -340,7 +340,7 @@ class _Slices:
         return records[start:end]
 
 
-class _ReasonsByPolicy:
+class ReasonsByPolicy:
     """What the tried policy changes, against each policy that was in force."""
 
     def __init__(self, change: Change, published: Mapping[str, str]) -> None:

@@ -7,7 +7,8 @@ conditions, holds, orders to cadences, answers to requests, cases and score are;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from streams.core.effects import (
     AnswerRequest,
@@ -24,6 +25,7 @@ from streams.whatif.window import time_text
 
 SCORE_STEP = 0.01  # a smaller difference of a score is none
 EffectT = TypeVar("EffectT", bound=Effect)
+Explain = Callable[[Reasons, RecordDecision | None, RecordDecision | None], Why]
 Found = tuple[str, str, str, Why, bool]  # aspect, before, after, why, is it news at this decision
 
 
@@ -103,7 +105,7 @@ class Track:
         reasons: Reasons,
     ) -> Iterable[Found]:  # fmt: skip
         before, after = self.recorded, self.replayed
-        for aspect, why in WHY.items():
+        for aspect, why in _whys((before.tier, after.tier)).items():
             old, new = getattr(before, aspect), getattr(after, aspect)
             if old == new:
                 continue
@@ -113,14 +115,18 @@ class Track:
             yield aspect, _shown(aspect, old), _shown(aspect, new), why(reasons, recorded, replayed), is_news
 
 
-def _changed(*parts: str) -> Callable[[Reasons, RecordDecision | None, RecordDecision | None], Why]:
-    def below(reasons: Reasons, *_: RecordDecision | None) -> Why:
+def _changed(*parts: str) -> Explain:
+    """What changed in these parts of the policy."""
+
+    def below(reasons: Reasons, recorded: RecordDecision | None, replayed: RecordDecision | None) -> Why:  # noqa: ARG001
         return Why(*[reasons.below(*parts)] * 2)
 
     return below
 
 
-def _either(*whys: Callable[[Reasons, RecordDecision | None, RecordDecision | None], Why]) -> Any:
+def _either(*whys: Explain) -> Explain:
+    """The first that names a cause."""
+
     def first(reasons: Reasons, recorded: RecordDecision | None, replayed: RecordDecision | None) -> Why:
         found = [why(reasons, recorded, replayed) for why in whys]
         return next((why for why in found if why.cause), found[0])
@@ -128,14 +134,17 @@ def _either(*whys: Callable[[Reasons, RecordDecision | None, RecordDecision | No
     return first
 
 
-WHY = {
-    "tier": why_tier,
-    "human": _either(why_conditions, why_tier),
-    "conditions": why_conditions,
-    "holds": _changed("holds", "calendar"),
-    "queue": _either(why_conditions, why_tier, _changed("queues", "tiers")),
-    "owner": _either(_changed("queues"), why_conditions, why_tier),
-}
+def _whys(tiers: tuple[str, str]) -> dict[str, Explain]:
+    """Who says why, by aspect of a standing."""
+    of_tier = partial(why_tier, tiers=tiers)
+    return {
+        "tier": of_tier,
+        "human": _either(why_conditions, of_tier),
+        "conditions": why_conditions,
+        "holds": _changed("holds", "calendar"),
+        "queue": _either(why_conditions, of_tier, _changed("queues", "tiers")),
+        "owner": _either(_changed("queues"), why_conditions, of_tier),
+    }
 
 
 def after(standing: Standing, record: RecordDecision | None) -> Standing:
@@ -153,8 +162,8 @@ def _of_effects(recorded: Side, replayed: Side, reasons: Reasons) -> Iterable[Fo
     records, sides = (recorded.record, replayed.record), (recorded, replayed)
     orders = [[(one.command, one.until, one.reason) for one in side.of(CommandCadence)] for side in sides]
     if orders[0] != orders[1]:
-        told = [_orders(side.of(CommandCadence)) for side in sides]
-        yield "cadence", *told, _changed("holds", "calendar")(reasons, *records), True  # type: ignore[misc]
+        old, new = (_orders(side.of(CommandCadence)) for side in sides)
+        yield "cadence", old, new, _changed("holds", "calendar")(reasons, *records), True
     answers = [{one.request_id: one for one in side.of(AnswerRequest)} for side in sides]
     for request in {**answers[0], **answers[1]}:
         old, new = (_answer(side.get(request)) for side in answers)
@@ -166,7 +175,7 @@ def _of_effects(recorded: Side, replayed: Side, reasons: Reasons) -> Iterable[Fo
     for case in {**cases[0], **cases[1]}:
         old, new = (_case(side.get(case)) for side in cases)
         if old != new:
-            whys = [why_conditions, _changed("slas", "sla_defaults", "calendar", "queues")]
+            whys: list[Explain] = [why_conditions, _changed("slas", "sla_defaults", "calendar", "queues")]
             if _tiers(recorded, replayed):
                 whys.insert(1, why_tier)
             yield "case", old, new, _either(*whys)(reasons, *records), True

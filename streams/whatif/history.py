@@ -13,7 +13,10 @@ from typing import NamedTuple, Protocol
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from streams.errors import BrokerFailed, LeadlaneError, MissingTopic
+from streams.kafka.codec import wire_for
+from streams.kafka.history import CONTROL_NAMES, control_records
 from streams.kafka.reach import reach
+from streams.kafka.reader import Reader
 from streams.kafka.security import confluent_config
 from streams.lane.job import Job
 from streams.lane.privates import Record
@@ -72,8 +75,17 @@ class BrokerHistory(NamedTuple):
         return lane_history(job, number, lanes, lambda topic: records[topic])
 
     def controls(self, job: Job) -> dict[str, list[Record]]:
-        with Tail(self.brokers) as tail:
-            return tail.read([(topic, 0) for topic in job.controls])
+        kept = [topic for topic in job.controls if topic in CONTROL_NAMES]  # what compaction took is in control.history
+        others = [topic for topic in job.controls if topic not in CONTROL_NAMES]
+        found: dict[str, list[Record]] = {}
+        if kept:
+            settings = load_settings(brokers=self.brokers)
+            with Reader(settings) as reader:
+                found |= control_records(reader, wire_for(settings), kept)
+        if others:
+            with Tail(self.brokers) as tail:
+                found |= tail.read([(topic, 0) for topic in others])
+        return found
 
 
 class GivenHistory(NamedTuple):

@@ -12,20 +12,24 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import get_context
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from streams.kafka.codec import wire_for
 from streams.lane.job import Job, LaneSettings, load_job
 from streams.lane.privates import Record
-from streams.lane.replay import Contexts
+from streams.lane.replay import Contexts as Recorded
 from streams.settings import load_settings
+from streams.whatif.alternative import LaneStory, Plan, ReasonsByPolicy, run_lane
+from streams.whatif.change import Alternatives, published_policies
 from streams.whatif.exact import EVERYTHING, FIGURES, LaneCheck, check_lane, differences
 from streams.whatif.history import History, NoHistory
+from streams.whatif.summary import Contexts, summarize
 from streams.whatif.window import Window
 
 PIPELINE = "streams.lane.pipeline:job"
 GC_THRESHOLD = (100_000, 50, 1_000)  # almost nothing here is part of a cycle, and a lane's past is many objects
 DoneT = TypeVar("DoneT")
-LaneWork = Callable[[Job, int, Contexts], DoneT]
+LaneWork = Callable[[Job, int, Recorded], DoneT]
 MakeJob = Callable[[int], Job]  # of so many lanes; sent to other processes when there are any
 
 
@@ -62,7 +66,7 @@ def replay_unchanged(
 
 
 def each_lane(history: History, make_job: MakeJob, work: LaneWork[DoneT], processes: int | None = None) -> list[DoneT]:
-    """What `work` makes of each lane, in the order of the lanes; in as many processes as there are cores, unless said."""
+    """What `work` makes of each lane, in the order of the lanes. `processes`: None for as many as there are cores."""
     job = make_job(1)
     lanes = history.lanes(job)
     if not lanes:
@@ -82,7 +86,7 @@ class _Worker:
 
     def __init__(self, make_job: MakeJob, lanes: int, controls: dict[str, list[Record]]) -> None:
         self.job = make_job(lanes)
-        self.contexts = Contexts(self.job, controls)
+        self.contexts = Recorded(self.job, controls)
 
     def run(self, work: LaneWork[DoneT], lane: int) -> DoneT:
         return work(self.job, lane, self.contexts)
@@ -103,5 +107,35 @@ def _run(work: LaneWork[DoneT], lane: int) -> DoneT:
     return _worker.run(work, lane)
 
 
-def _check(history: History, window: Window, job: Job, lane: int, contexts: Contexts) -> LaneCheck:
+def _check(history: History, window: Window, job: Job, lane: int, contexts: Recorded) -> LaneCheck:
     return check_lane(job, history.lane(job, lane), contexts, window)
+
+
+class Tried(NamedTuple):
+    """A change, tried on history: see summary.py."""
+
+    summary: dict[str, Any]
+    differences: int
+
+
+def replay_changed(
+    history: History, plan: Plan, make_job: MakeJob = pipeline_job, processes: int | None = None
+) -> Tried:
+    """Decide everything again under a change, and say what differs from what was recorded. NoHistory, BrokenJournal."""
+    began = time.perf_counter()
+    stories = each_lane(history, make_job, partial(_try, history, plan), processes)
+    seconds = time.perf_counter() - began
+    controls, job = history.controls(make_job(1)), make_job(1)
+    latest = max(stories, key=lambda story: story.ended_at)
+    if not latest.ended_at:
+        raise NoHistory("expected transactions of the lanes between --from and --to, got none.")
+    alternatives = Alternatives(plan.change, Recorded(job, controls))
+    contexts = Contexts(alternatives.recorded(latest.control), alternatives.at(latest.control))
+    reasons = ReasonsByPolicy(plan.change, published_policies(controls, wire_for(load_settings())))
+    changes = [str(change) for change in reasons.at(contexts.recorded).changes]
+    summary = summarize(stories, plan, contexts, changes, seconds)
+    return Tried(summary, summary["differences"])
+
+
+def _try(history: History, plan: Plan, job: Job, lane: int, contexts: Recorded) -> LaneStory:
+    return run_lane(job, history.lane(job, lane), contexts, wire_for(load_settings()), plan)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from streams.core.effects import Contribution, RecordDecision
+from streams.policy.compile import macros_of
 from streams.policy.diff import Change, diff_policies
 from streams.policy.document import Document
 from streams.policy.expressions import names_in
@@ -42,7 +43,7 @@ class Reasons:
 
     def _touch(self, document: Document) -> None:
         texts = {tier.id: tier.when for tier in document.tiers} | {row.id: row.when for row in document.conditions}
-        macros = {**document.terms, **{f"is_{tier.id}": tier.when for tier in document.tiers}}
+        macros = macros_of(document)
         for row_id, when in texts.items():
             names = _reached(when, macros)
             found = [
@@ -80,9 +81,11 @@ class Why(NamedTuple):
     cause: str = ""
 
 
-def why_tier(reasons: Reasons, recorded: RecordDecision | None, replayed: RecordDecision | None) -> Why:
-    """Why the tier differs: what changed about the rows of both tiers, and the score."""
-    rows = [one.tier for one in (recorded, replayed) if one is not None]
+def why_tier(
+    reasons: Reasons, recorded: RecordDecision | None, replayed: RecordDecision | None, tiers: Iterable[str] = ()
+) -> Why:
+    """Why the tier differs: what changed about the rows of both tiers (`tiers`, and those decided), and the score."""
+    rows = [*tiers, *(one.tier for one in (recorded, replayed) if one is not None)]
     changed = "; ".join(dict.fromkeys(text for row in rows if (text := reasons.of_row(row))))
     score, held = score_facts(reasons, recorded, replayed), held_back(recorded, replayed)
     return Why(_joined(changed, score.text, held), changed or score.cause or held)
