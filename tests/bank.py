@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 FILE = Path(__file__).parents[2] / "shared" / "data" / "bank-additional-full.csv.gz"
 LATE = 2_059  # rows until a label is known
+RATE = 0.1  # of learning
 BATCH = 71  # rows that are scored with the same weights; a divisor of LATE
 AGES = ((25, "under 25"), (35, "25 to 34"), (50, "35 to 49"), (60, "50 to 59"), (200, "60 and over"))
 
@@ -50,20 +51,34 @@ def bank() -> Bank:
     return Bank(np.column_stack([*columns, np.ones(len(rows))]), labels, ages)
 
 
-def scored(bank: Bank) -> NDArray[np.float64]:
-    """Each row's probability before its label is known: logistic regression, AdaGrad, label by label in batches."""
+class Scored(NamedTuple):
+    given: NDArray[np.float64]  # each row's probability before its label was known
+    weights: NDArray[np.float64]  # what scored each batch: batches x columns
+
+    def again(self, features: NDArray[np.float64], row: int) -> NDArray[np.float64]:
+        """What the learner, as it stood at a row, gives to other rows."""
+        return probabilities(features, self.weights[row // BATCH])
+
+
+def scored(bank: Bank) -> Scored:
+    """Logistic regression with AdaGrad, test-then-train, in batches."""
     features, labels = bank.features, bank.labels
     weights, squares = np.zeros(features.shape[1]), np.full(features.shape[1], 1e-6)
-    given = np.empty(len(labels))
+    given, past = np.empty(len(labels)), []
     for start in range(0, len(labels), BATCH):
         rows = slice(start, start + BATCH)
-        given[rows] = 1 / (1 + np.exp(-features[rows] @ weights))
+        given[rows] = probabilities(features[rows], weights)
+        past.append(weights.copy())
         known = slice(max(start - LATE, 0), max(start - LATE + BATCH, 0))
         if known.stop:
             gradient = features[known].T @ (given[known] - labels[known]) / BATCH
             squares += gradient**2
-            weights -= 0.1 * gradient / np.sqrt(squares)
-    return np.clip(given, 1e-3, 1 - 1e-3)
+            weights -= RATE * gradient / np.sqrt(squares)
+    return Scored(given, np.array(past))
+
+
+def probabilities(features: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(1 / (1 + np.exp(-features @ weights)), 1e-3, 1 - 1e-3)
 
 
 def shuffled(bank: Bank, seed: int) -> Bank:

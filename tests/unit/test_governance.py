@@ -104,7 +104,7 @@ def test_attainment_that_dropped_from_one_day_to_the_next_is_an_alarm() -> None:
     look = look_after(*before, *after)
     assert (look.kpis.attainment_before, look.kpis.attainment) == (rate(190, 200), rate(160, 200))
     assert on(look) == {"sla_attainment"}
-    few = [a_closed_case(n, "approved", T0 + HOUR, met=n % 8 > 0) for n in range(200, 225)]
+    few = [a_closed_case(n, "approved", T0 + HOUR, met=n % 10 > 0) for n in range(200, 225)]
     assert on(look_after(*before, *few)) == set()  # a drop that may be chance
 
 
