@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import get_args
 
@@ -19,6 +19,7 @@ from streams.kafka.alarms import taken_note_of
 from streams.kafka.changes import ACTIVE, Edit, roles_in_words
 from streams.kafka.table import ControlTable
 from streams.lab import moves
+from streams.lab.leaks import PREFIX, allowance, is_allowance, name_of
 from streams.lab.registry import Move, Refused, Registry, Role, registry_from
 from streams.policy.publish import active_policy
 from streams.settings import Settings, load_settings
@@ -170,6 +171,36 @@ def acknowledge(actor: str, reason: str, brokers: str | None) -> None:
     )
     for name in written.records if isinstance(written, Edit) else ():
         click.echo(f"alarm {name} acknowledged")
+
+
+@model.command("allow")
+@click.argument("feature", callback=identifier)
+@signed
+@brokers_option
+def allow(feature: str, actor: str, reason: str, brokers: str | None) -> None:
+    """Let a FEATURE be learned from that was left out because it gives the answer away by itself."""
+    table = ControlTable(load_settings(brokers=brokers), ALARMS, Alarm)
+
+    def decide(alarms: Mapping[str, Alarm]) -> Edit[Alarm] | str:
+        there = alarms.get(name_of(feature))
+        if is_allowance(there):
+            return f"{feature} may be learned from already"
+        if there is None or not there.on:
+            left_out = [
+                name.removeprefix(PREFIX) for name, each in alarms.items() if each.on and name.startswith(PREFIX)
+            ]
+            raise MoveRefused(
+                f"control.alarms: expected a feature that is left out ({', '.join(left_out) or 'there is none'}), got"
+                f" {feature!r}.{did_you_mean(feature, left_out)} Nothing was written."
+            )
+        return Edit({there.name: allowance(feature, stamp_now(actor, reason), there)})
+
+    done = table.change(decide)
+    warn(table.problems)
+    if isinstance(done, str):
+        click.echo(f"{done}; nothing written")
+    else:
+        click.echo(f"{feature} may be learned from; the lab takes it in within a second or so, from the next label on.")
 
 
 def _standing(settings: Settings) -> Registry:

@@ -244,6 +244,17 @@ def test_alarms_are_listed_and_taken_note_of(settings: Settings) -> None:
     assert str(note) == "note    alarms: drift:score is on: PSI .31; leak:duration is on: AUC .97 by itself"
 
 
+def test_a_feature_that_gives_the_answer_away_is_let_in_by_a_person(settings: Settings) -> None:
+    leak = Alarm(name="leak:duration", on=True, value=0.97, actor="lab", reason="measured", at=NOW)
+    ControlWriter(settings, ALARMS).write({leak.name: leak})
+    assert run(model, settings, "allow", "duration", *WHO).startswith("duration may be learned from; the lab takes it")
+    assert run(model, settings, "allow", "duration", *WHO) == "duration may be learned from already; nothing written\n"
+    (record,) = read_control(settings, ALARMS, Alarm).records.values()
+    assert (record.on, record.acknowledged_by, record.value, record.reason) == (False, "ana", 0.97, "because")
+    unknown = tried(model, settings, "allow", "age", *WHO)
+    assert "expected a feature that is left out (there is none), got 'age'." in str(unknown.exception)
+
+
 def test_a_policy_goes_back_to_the_one_before_and_a_second_time_further(settings: Settings) -> None:
     assert VERSION is not None
     first = VERSION[1]
