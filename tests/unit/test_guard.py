@@ -143,6 +143,38 @@ def test_what_people_have_is_not_taken_from_them() -> None:
     assert routing(lane).held_back == ()
 
 
+def test_a_lead_that_is_hot_already_stays_hot_when_its_case_is_closed() -> None:
+    state = a_known_lead(fit=85.0, intent=85.0, engagement=80.0)
+    context = guarded(a_guard(queue="sales", points=20.0))
+    facts = judge(state).facts
+    tier, held = context.policy.evaluate(facts)
+    assert tier.id == "T1_HOT"
+    assert hold_back(state, facts, tier, held, T0, context) is not None
+    state.routing.computed_tier = "T1_HOT"
+    assert hold_back(state, facts, tier, held, T0, context) is None
+
+
+def test_a_lead_that_people_of_the_queue_have_for_another_reason_is_judged_as_if_there_were_room() -> None:
+    *before, last = a_hot_lead(82.0)
+    asks = a_reply(9, text="What does it cost? Please send me your prices.")
+    lane = decided(guarded(a_guard(queue="sales", points=20.0)), [*before, asks, last])
+    assert last_decision(lane).tier == "T1_HOT"
+    assert {case.case_id for case in cases(lane)} == {cases(lane)[0].case_id}
+    assert cases(lane)[-1].change.startswith("extended by T1_HOT")
+
+
+def test_an_event_that_counts_each_time_is_held_back_each_time() -> None:
+    text = edited("when: mentions_pricing\n", "when: mentions_pricing and score >= hot_score\n")
+    context = a_context(policy=load_policy(text, "p.yaml"), guards={"sales": a_guard(points=20.0)})
+    state = a_known_lead(fit=85.0, intent=85.0, engagement=80.0)
+    state.routing.conditions = ("N07",)
+    facts = {**judge(state, context=context).facts, "mentions_pricing": True}
+    tier, held = context.policy.evaluate(facts)
+    answer = hold_back(state, facts, tier, held, T0, context)
+    assert answer is not None
+    assert "N07" in answer.held_back
+
+
 def test_a_condition_that_people_were_told_of_is_not_told_again_when_there_is_room() -> None:
     context, state = guarded(a_guard(queue="sales", points=20.0)), a_known_lead(fit=52.0, intent=70.0, engagement=80.0)
     assert judge(state).held == ("N01",)
@@ -242,6 +274,11 @@ def test_a_guard_that_is_probably_not_meant_is_a_warning(old: str, new: str, war
     warnings = [str(fault) for fault in check_policy(edited(old, new), "p.yaml")[1]]
     assert len(warnings) == (1 if warning else 0)
     assert all(warning in one for one in warnings)
+
+
+def test_a_queue_that_never_sheds_has_no_threshold_whatever_its_rows_say() -> None:
+    policy = load_policy(SHIPPED.replace("sheds: false", "sheds: true").replace(RAISES, "raises: {high_value: 1}"), "p")
+    assert policy.thresholds == ()
 
 
 def test_a_document_without_a_guard_has_none() -> None:
