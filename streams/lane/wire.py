@@ -236,20 +236,10 @@ CLOUD_EVENT = {
 SPEC_VERSION = ("ce_specversion", b"1.0")
 
 
-SOURCE, LANE = "ce_source", b"/leadlane/lane/"
-
-
 @lru_cache(maxsize=1024)
 def source_of(lane: int) -> tuple[str, bytes]:
-    """The header that says which lane wrote a record."""
-    return SOURCE, LANE + b"%d" % lane
-
-
-def written_by(headers: Headers) -> int | None:
-    """The lane that wrote a record with these headers; None: no lane."""
-    source = next((value for name, value in headers if name == SOURCE), b"")
-    number = source.removeprefix(LANE)
-    return int(number) if source != number and number.isdigit() else None
+    """The header that says which lane wrote a record; where all lanes write one partition, nothing else does."""
+    return "ce_source", b"/leadlane/lane/%d" % lane
 
 
 @lru_cache(maxsize=64)
