@@ -91,6 +91,10 @@ class Track:
         self.recorded, self.replayed = after(self.recorded, recorded.record), after(self.replayed, replayed.record)
         found = [*self._of_standing(last, recorded.record, replayed.record, reasons)]
         found += _of_effects(recorded, replayed, reasons)
+        if not found and (recorded.record is None) != (replayed.record is None):
+            # It brings the lead to where the other side has been since an earlier decision.
+            old, new = (_effects(side.record) for side in (recorded, replayed))
+            found.append(("decision", old, new, Why(), False))
         told = []
         for aspect, old, new, why, is_news in found:
             follows = bool(self.cause) and not (is_news and why.cause) and self.cause != decision_id
@@ -187,6 +191,10 @@ def _of_effects(recorded: Side, replayed: Side, reasons: Reasons) -> Iterable[Fo
     if published[0] != published[1]:
         old, new = ("published" if one else "not published" for one in published)
         yield "score", old, new, _changed("score")(reasons, *records), True
+
+
+def _effects(record: RecordDecision | None) -> str:
+    return "none" if record is None else "; ".join(record.effects) or "only recorded"
 
 
 def _tiers(recorded: Side, replayed: Side) -> bool:

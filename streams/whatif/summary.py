@@ -20,7 +20,7 @@ from streams.whatif.effort import ASSUMED_MINUTES, hours, minutes_by_queue
 from streams.whatif.window import time_text
 
 FORMAT = 1
-ASPECTS = ("tier", "human", "queue", "owner", "conditions", "holds", "cadence", "verdict", "case", "score")
+ASPECTS = ("tier", "human", "queue", "owner", "conditions", "holds", "cadence", "verdict", "case", "score", "decision")
 MOST_CAUSES = 30
 CAVEATS = (
     "The change is in force from the beginning of the window; a lead to whom nothing happens keeps its tier.",

@@ -1,4 +1,4 @@
-"""A summary in the terminal. Law of this module: pure; it shows what the summary says and computes nothing but shares."""
+"""A summary in the terminal. Law of this module: pure; it shows what the summary says and computes only shares."""
 
 from __future__ import annotations
 
