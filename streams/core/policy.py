@@ -211,6 +211,7 @@ class GovernanceRow(msgspec.Struct, frozen=True):
     log_loss_rise: float = 0.10  # relative ...
     log_loss_labels: int = 500  # ... over so many labels
     policy_violations: int = 0  # more are an alarm
+    agree_share: float = 0.95  # a condition whose cases are approved as they were so often changes nothing
     stamp_dwell_ms: int = 5_000  # an approval quicker than this, with no evidence opened, is a stamp
     stamp_share: float = 0.5  # of a person's decisions
     distrust: tuple[str, ...] = ("drift", "fairness", "log_loss", "score_constant", "score_mean_shift")  # N20

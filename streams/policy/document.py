@@ -105,7 +105,6 @@ class ScoreRule(Part):
     terms: tuple[ScoreTerm, ...]
     engagement_half_life: Duration = Field(gt=0)
     publish_step: float = Field(ge=0, le=100)
-    publish_confidence_step: Share
     interval_at_no_evidence: Share
     evidence_for_half_width: float = Field(gt=0)
     unstated_confidence: Share
@@ -240,6 +239,7 @@ class Limits(Part):
     log_loss_rise: Annotated[float, Field(gt=0)] = 0.10
     log_loss_labels: Annotated[int, Field(ge=2)] = 500
     policy_violations: Whole = 0
+    agree_share: Share = 0.95
 
 
 class Stamp(Part):
