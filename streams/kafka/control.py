@@ -93,7 +93,7 @@ class ControlWriter:
                 settings,
                 transactional_id=f"{settings.app_id}-{topic.name.removeprefix('control.')}",
                 transaction_timeout_ms=int(TRANSACTION_SECONDS * 1000),
-                compression_type="zstd",  # model documents stand in the history for ever
+                compression_type="gzip",  # model documents stand in the history for ever; every client can read this
                 linger_ms=0,
             )
         )
@@ -142,10 +142,19 @@ class ControlWriter:
 
         for key, value in packed.items():
             self._producer.produce(self._topic.name, value, key.encode(), on_delivery=delivered(key))
-        self._producer.flush(TRANSACTION_SECONDS)
+        self._flush()
         if failures or len(offsets) < len(packed):
             raise KafkaException(failures[0] if failures else KafkaError(KafkaError._MSG_TIMED_OUT))
         return offsets
+
+    def _flush(self) -> None:
+        try:
+            self._producer.flush(TRANSACTION_SECONDS)
+        except SystemError as error:  # a fatal error, such as being fenced, was raised while `take` was called
+            fatal = error.__cause__ or error.__context__
+            if isinstance(fatal, KafkaException):
+                raise fatal from None
+            raise
 
     def _packed(self, key: str, record: ControlRecord) -> bytes:
         packed = self._wire.encode(record)
