@@ -1,7 +1,8 @@
 """From features to named values, and the statistics that this needs: what the linear learner sees of a lead.
 
-number    standardised by mean and deviation of all that came, kept within LIMIT; and one of BINS bins at quantiles, so
-          that an effect need not be a straight line. The bins are cut anew when a column has three times the values.
+number    standardised by mean and deviation of all that came, kept within LIMIT; and one of some bins at quantiles, so
+          that an effect need not be a straight line. They are cut anew, and are more, when a column has CUT_GROWTH times
+          the values: as many as the cube root of their number, which is as fine as so many values can tell.
 category  1 under the name of its value, once that was seen twice: ids and typing errors are never a weight
 missing   1 under a name of its own; also what is not a number (nan)
 
@@ -22,8 +23,8 @@ from streams.lab.guard import Cell, Sample
 Value = float | str
 
 LIMIT = 4.0  # deviations from the mean; the bins know what lies beyond
-BINS = 10
-FIRST_CUT, CUT_GROWTH = 100, 3  # values of a column at which its bins are cut
+MOST_BINS = 24
+FIRST_CUT, CUT_GROWTH = 30, 2  # values of a column at which its bins are cut
 SEEN_BEFORE_A_WEIGHT = 2
 MOST_NAMES = 600  # of a column that have a weight
 MOST_VALUES = 2000  # of a column that are counted; half of them are forgotten when there are more
@@ -71,7 +72,8 @@ class Number:
         """Cut the bins at the quantiles of what came so far. None: they stay."""
         self.next_cut *= CUT_GROWTH
         values = sorted(self.values.kept)
-        quantiles = {values[len(values) * part // BINS] for part in range(1, BINS)}
+        bins = min(round(self.count ** (1 / 3)), MOST_BINS)
+        quantiles = {values[len(values) * part // bins] for part in range(1, bins)}
         edges = sorted(edge for edge in quantiles if edge > values[0])
         if edges == self.edges:
             return None
@@ -108,7 +110,7 @@ class Column:
         self.count = self.positives = 0  # of examples that state it
         self.missing = f"{name}{SEPARATOR}?"
         self.next_look = next_look  # labels of the rarer kind at which the guard looks
-        self.usable = False  # the guard has looked
+        self.usable = True  # False: it gives the answer away
 
     def learn_name(self, value: str, label: bool) -> list[str]:
         """Count a category; the names of weights that are forgotten over it."""
@@ -187,6 +189,7 @@ class Encoder:
             column = self.columns.get(name)
             if column is None:
                 column = self.columns[name] = Column(name, before, next_look)
+                self.usable.append(column)
             column.count += 1
             column.positives += label
             if value.__class__ is str:

@@ -6,8 +6,8 @@ cells    values (bins of numbers, names of categories, missing) by their share o
 rank     numbers ordered by size, up or down: sharper than ten bins where positives are rare
 
 Law of this module: a feature leaks when its AUC lies above LEAK beyond doubt (DOUBT standard errors by Hanley and
-McNeil 1982); it looks again each time that there are half as many labels of the rarer kind more, the first time at
-FIRST_LOOK. Before that look a feature is not used, so no score rests on a column that nobody has judged.
+McNeil 1982). It looks the first time at FIRST_LOOK labels of the rarer kind, then each time that there are LOOK_GROWTH
+times as many.
 """
 
 from __future__ import annotations

@@ -177,13 +177,9 @@ class Learner:
             auc = auc_of(column, labels, positives)
             if column.name not in self.allowed and leaks(auc, positives, labels - positives):
                 self._leave_out(column, auc)
-            elif not column.usable:
-                self.encoder.use(column.name, usable=True)
 
     def _leave_out(self, column: Column, auc: float) -> None:
         self.left_out[column.name] = round(auc, 4)
-        if not column.usable:
-            return
         self.encoder.use(column.name, usable=False)
         self._drop(column.all_keys())
         for model in self.models:
