@@ -53,6 +53,18 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     agreed: int = 0  # ... that agreed with it
     dwell: list[int] = msgspec.field(default_factory=no_waits)
 
+    def see(self, review: CaseReview, dwell_ms: int) -> None:
+        """Count a review if it is a decision; approved within `dwell_ms` with no evidence opened is unread."""
+        if review.action not in ("approve", "reject", "override"):
+            return
+        self.decided += 1
+        self.approved += review.action == "approve"
+        self.opened += bool(review.evidence_opened)
+        if review.dwell_ms is not None:
+            self.dwell[wait_bin(review.dwell_ms)] += 1
+            is_quick = review.dwell_ms < dwell_ms
+            self.stamped += review.action == "approve" and is_quick and not review.evidence_opened
+
 
 class Day(msgspec.Struct, array_like=True, gc=False):
     groups: dict[str, dict[str, Tally]] = {}
@@ -154,18 +166,9 @@ class Books(msgspec.Struct, array_like=True, gc=False):
 
     def take_review(self, review: CaseReview, settings: GovernanceRow) -> None:
         """Count how a person decided."""
-        if review.action not in ("approve", "reject", "override"):
-            return
         person = self._person(review.occurred_at, review.actor)
-        if person is None:
-            return
-        person.decided += 1
-        person.approved += review.action == "approve"
-        person.opened += bool(review.evidence_opened)
-        if review.dwell_ms is not None:
-            person.dwell[wait_bin(review.dwell_ms)] += 1
-            is_quick = review.dwell_ms < settings.stamp_dwell_ms
-            person.stamped += review.action == "approve" and is_quick and not review.evidence_opened
+        if person is not None:
+            person.see(review, settings.stamp_dwell_ms)
 
     def recent_hours(self, first_at: int, until: int, regime: int | None = None) -> Iterator[Hour]:
         """Hours that begin in a span, of one regime or of all."""
