@@ -150,23 +150,25 @@ class _Lane:
         story.recorded += len(written[topics.DECISIONS.name])
         story.replayed += len(sent.get(topics.DECISIONS.name, ()))
         apart: tuple[list[Effect], list[Effect]] = [], []
+        equal: list[Pair] = []  # decisions that are the same on both sides
         for topic in COMPARED:
             ours = [(record.key, record.value) for record in sent.get(topic, ())]
             theirs = [(record.key, record.value) for record in written[topic]]
-            if ours == theirs:
-                same = ours
-            else:
-                same, only_theirs, only_ours = split(theirs, ours)
+            if topic == topics.CASE_EVENTS.name:
+                for book, pairs in zip(self._books, (theirs, ours), strict=True):
+                    for case in self._decoded(topic, pairs):
+                        book.write(cast(UpdateCase, case))
+            if ours != theirs:
+                equal, only_theirs, only_ours = split(theirs, ours)
                 apart[0].extend(self._decoded(topic, only_theirs))
                 apart[1].extend(self._decoded(topic, only_ours))
-            if topic == topics.CASE_EVENTS.name:
-                for case in self._decoded(topic, same):
-                    for book in self._books:
-                        book.write(cast(UpdateCase, case))
-        for book, effects in zip(self._books, apart, strict=True):
-            for effect in effects:
-                if isinstance(effect, UpdateCase):
-                    book.write(effect)
+            else:
+                equal = ours
+        leads = self._tracks.keys() | {effect.lead_id.encode() for side in apart for effect in side}
+        # A lead that came apart may come together again in a decision that is the same on both sides.
+        for effect in self._decoded(topics.DECISIONS.name, (pair for pair in equal if pair[0] in leads)):
+            apart[0].append(effect)
+            apart[1].append(effect)
         if apart[0] or apart[1]:
             self._tell(now, apart, was, self._reasons.at(self._contexts.recorded(group[-1].entry.control)))
 

@@ -96,15 +96,16 @@ def why_conditions(reasons: Reasons, recorded: RecordDecision | None, replayed: 
     before = {one.condition: one for one in recorded.conditions} if recorded else {}
     after = {one.condition: one for one in replayed.conditions} if replayed else {}
     told: list[str] = []
-    causes: list[str] = []
+    changes: list[str] = []
+    rows: list[str] = []
     for row_id in [*(row for row in after if row not in before), *(row for row in before if row not in after)]:
         reason = after.get(row_id) or before[row_id]
         changed = reasons.of_row(row_id)
         verb = "holds" if row_id in after else "holds no more"
         told.append(f"{row_id} {reason.code} {verb}: {reason.detail}" + (f" ({changed})" if changed else ""))
-        causes.append(changed or f"{row_id} {verb}")
+        (changes if changed else rows).append(changed or f"{row_id} {verb}")
     held = held_back(recorded, replayed)
-    return Why(_joined(*told, held), _joined(*dict.fromkeys(causes)) or held)
+    return Why(_joined(*told, held), _joined(*sorted(set(changes or rows))) or held)
 
 
 def score_facts(reasons: Reasons, recorded: RecordDecision | None, replayed: RecordDecision | None) -> Why:
