@@ -20,6 +20,9 @@ with numbers, texts with texts; a flag stands alone: `vip and not is_duplicate`.
 Besides facts an expression may use, by name: the numbers of `values`, `sampling` and `gate`; the `terms` of the
 document; `is_<TIER>` (this tier matches and none above it); `is_promoted` (the tier is higher than at the last look);
 `is_auto_accepted` and `is_suppressed` (the matching tier says so). `leadlane policy check` knows all of them.
+
+The numbers of `values` that section `guard` names in `raises` stand higher in rows that may wait, while the row's queue
+is over capacity: [capacity](capacity.md). `boundary_distance` does not move with them.
 """
 
 
