@@ -45,6 +45,8 @@ def challenge(registry: Registry, name: str, stamp: Stamp, row: LearningRow) -> 
         return _unknown(registry, name)
     if roles.challenger is not None:
         return Refused(f"{roles.challenger} is the challenger already: `leadlane model withdraw challenger` first")
+    if roles.shadow is not None and registry.line(roles.shadow) == found.line:
+        found = registry.versions[roles.shadow]  # that is the one which will decide
     gates = challenge_rows(registry, found, stamp.at, row)
     if not all(gate.passed for gate in gates):
         return Refused(f"{found.line} has not passed every gate before it may challenge", gates)

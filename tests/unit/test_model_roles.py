@@ -207,6 +207,15 @@ def test_what_has_no_figures_is_not_promoted_and_says_which_gates() -> None:
     assert [gate.passed for gate in early.gates] == [False, False]
 
 
+def test_a_challenger_is_judged_by_the_figures_of_the_version_that_will_decide() -> None:
+    made = Topic()
+    made.see(a_version("online-000001", T0), a_version("online-000002", T0 + 1, ModelMetrics()))
+    made.write(moves.shadow(made.registry, "online-000002", stamp()))
+    refused = moves.challenge(made.registry, "online-000001", stamp(LATER), ROW)
+    assert isinstance(refused, Refused)
+    assert [(gate.name, gate.passed) for gate in refused.gates] == [("time as shadow", True), ("matured labels", False)]
+
+
 def test_one_challenger_at_a_time_and_it_can_be_withdrawn() -> None:
     made = topic("online-000001", "next-000001")
     made.write(moves.shadow(made.registry, "online", stamp()))
