@@ -103,14 +103,31 @@ class Judgment(NamedTuple):
     contributions: tuple[Contribution, ...]  # largest first, then one "other"
 
 
+Effect = tuple[float, float, int]  # calibrated logit, variance, points in 64ths away from the average lead
+Part = tuple[int, str, int, Value | None]  # order, feature, points in 64ths, value
+
+
+class _NumberTerm(NamedTuple):
+    """A number, ready for the loop."""
+
+    mean: float
+    inverse: float
+    limit: float
+    weight: float
+    spread: float
+    edges: tuple[float, ...]
+    bins: tuple[tuple[float, float], ...]
+
+
 class _Term(NamedTuple):
-    """One feature, ready for the loop; every weight is in points' own unit: calibrated logit."""
+    """One feature, ready for the loop: what can be worked out before a lead comes, is."""
 
     name: str
     average: float
-    missing: tuple[float, float]  # logit, variance
-    names: dict[str, tuple[float, float]]
-    number: tuple[float, float, float, float, float, tuple[float, ...], tuple[tuple[float, float], ...]] | None
+    missing: Effect
+    names: dict[str, Effect]
+    unseen: Effect  # a name that is not listed, or a number where none was ever seen
+    number: _NumberTerm | None
 
 
 class Model:
@@ -122,27 +139,26 @@ class Model:
         self.examples, self.positives = document.examples, document.positives
         self.trained_through = document.trained_through
         slope = document.calibration.slope
-        self._terms = tuple(_term(name, document, slope) for name in sorted(document.missing))
         self._base_logit = document.calibration.offset + slope * document.base.weight
         self._base_variance = slope * slope / document.base.precision
-        self._unseen = (0.0, slope * slope / document.prior_precision)
-        self._points, self._start = document.scale.points, document.scale.base
+        self._points, self._steps = document.scale.points, document.scale.points * STEPS
+        self._terms = tuple(_term(name, document) for name in sorted(document.missing))
         average = self._base_logit + sum(term.average for term in self._terms)
-        self.base = round((self._start + self._points * average) * STEPS) / STEPS  # score of the average lead
+        self.base = round((document.scale.base + self._points * average) * STEPS) / STEPS  # score of the average lead
 
     def judge(self, features: Mapping[str, Value]) -> Judgment:
         """Probability, score, interval and signed parts for one lead."""
-        logit, variance, unseen, scale = self._base_logit, self._base_variance, self._unseen, self._points * STEPS
-        parts: list[tuple[int, str, Value | None]] = []
-        for name, average, missing, names, number in self._terms:
+        logit, variance, total = self._base_logit, self._base_variance, 0
+        parts: list[Part] = []
+        for name, average, missing, names, unseen, number in self._terms:
             value = features.get(name)
-            if value is None or value != value:
-                adds, doubt = missing
+            if value.__class__ is str:
+                adds, doubt, points = names.get(value, unseen)  # type: ignore[arg-type]
+            elif value is None or value != value:
+                adds, doubt, points = missing
                 value = None
-            elif value.__class__ is str:
-                adds, doubt = names.get(value, unseen)
             elif number is None:
-                adds, doubt = unseen
+                adds, doubt, points = unseen
             else:
                 mean, inverse, limit, weight, spread, edges, bins = number
                 z = (min(max(value, -LARGEST), LARGEST) - mean) * inverse  # type: ignore[operator]
@@ -152,30 +168,28 @@ class Model:
                     more, doubts = bins[bisect_right(edges, value)]
                     adds += more
                     doubt += doubts
+                points = round((adds - average) * self._steps)
             logit += adds
             variance += doubt
-            points = round((adds - average) * scale)
             if points:
-                parts.append((points, name, value))
-        return self._judgment(logit, sqrt(variance), parts)
+                total += points
+                parts.append((-abs(points), name, points, value))
+        return self._judgment(logit, sqrt(variance), self.base + total / STEPS, parts)
 
     def seen(self, feature: str, value: Value | None) -> tuple[int, int]:
         """Labels and positives among leads whose `feature` is `value`; (0, 0): none, or the feature is no category."""
         return self.document.segments.get(feature, {}).get(str(value), (0, 0))
 
-    def _judgment(self, logit: float, deviation: float, parts: list[tuple[int, str, Value | None]]) -> Judgment:
-        total = self.base + sum([part[0] for part in parts]) / STEPS
-        score = min(max(total, 0.0), 100.0)
+    def _judgment(self, logit: float, deviation: float, total: float, parts: list[Part]) -> Judgment:
+        score = 0.0 if total < 0.0 else 100.0 if total > 100.0 else total
         half = COVERAGE * deviation * self._points
         width = min(2 * half, 100.0)
         low = min(max(total - half, 0.0), 100.0 - width)
-        high = low + width
-        if score < low or score > high:  # the interval was moved: the score stays in it
-            low, high = min(low, score), max(high, score)
-            width = high - low
-        bounded = min(max(logit, -MOST_LOGIT), MOST_LOGIT)
         share = width / 100
-        return Judgment(1 / (1 + exp(-bounded)), logit, score, low, high, share, 1 - share, _contributions(parts))
+        bounded = min(max(logit, -MOST_LOGIT), MOST_LOGIT)
+        return Judgment(
+            1 / (1 + exp(-bounded)), logit, score, low, low + width, share, 1 - share, _contributions(parts)
+        )
 
 
 def load_model(document: str | bytes) -> Model:
@@ -196,35 +210,36 @@ def load_model(document: str | bytes) -> Model:
     return Model(read)
 
 
-def _term(name: str, document: ModelDocument, slope: float) -> _Term:
+def _term(name: str, document: ModelDocument) -> _Term:
+    slope, steps = document.calibration.slope, document.scale.points * STEPS
+    average = slope * document.average.get(name, 0.0)
+
     def calibrated(weight: Weight) -> tuple[float, float]:
         return slope * weight.weight, slope * slope / weight.precision
 
-    names = {value: calibrated(weight) for value, weight in document.categories.get(name, {}).items()}
+    def effect(logit: float, variance: float) -> Effect:
+        return logit, variance, round((logit - average) * steps)
+
+    names = {value: effect(*calibrated(weight)) for value, weight in document.categories.get(name, {}).items()}
     number, term = None, document.numbers.get(name)
     if term is not None:
-        weight, spread = calibrated(term.weight)
         bins = tuple(calibrated(weight) for weight in term.bins)
-        number = (term.mean, term.inverse, term.limit, weight, spread, term.edges, bins)
-    average = slope * document.average.get(name, 0.0)
-    return _Term(name, average, calibrated(document.missing[name]), names, number)
+        number = _NumberTerm(term.mean, term.inverse, term.limit, *calibrated(term.weight), term.edges, bins)
+    unseen = effect(0.0, slope * slope / document.prior_precision)
+    return _Term(name, average, effect(*calibrated(document.missing[name])), names, unseen, number)
 
 
-def _contributions(parts: list[tuple[int, str, Value | None]]) -> tuple[Contribution, ...]:
+def _contributions(parts: list[Part]) -> tuple[Contribution, ...]:
     """The largest parts, named as a person reads them: `job=student`, `income missing`, `age` with its value."""
-    parts.sort(key=_size)
-    shown = [_contribution(*part) for part in parts[:MOST_CONTRIBUTIONS]]
+    parts.sort()
+    shown = [_contribution(name, points, value) for _, name, points, value in parts[:MOST_CONTRIBUTIONS]]
     rest = parts[MOST_CONTRIBUTIONS:]
     if rest:
-        shown.append(Contribution("other", float(len(rest)), sum([part[0] for part in rest]) / STEPS))
+        shown.append(Contribution("other", float(len(rest)), sum([part[2] for part in rest]) / STEPS))
     return tuple(shown)
 
 
-def _size(part: tuple[int, str, Value | None]) -> int:
-    return -abs(part[0])
-
-
-def _contribution(points: int, name: str, value: Value | None) -> Contribution:
+def _contribution(name: str, points: int, value: Value | None) -> Contribution:
     if value is None:
         return Contribution(f"{name} missing", 1.0, points / STEPS)
     if isinstance(value, str):

@@ -1,8 +1,8 @@
 """From features to named values, and the statistics that this needs: what the linear learner sees of a lead.
 
 number    standardised by mean and deviation of all that came, kept within LIMIT; and one of some bins at quantiles, so
-          that an effect need not be a straight line. They are cut anew, and are more, when a column has CUT_GROWTH times
-          the values: as many as the cube root of their number, which is as fine as so many values can tell.
+          that an effect need not be a straight line. Bins are cut anew when a column has CUT_GROWTH times the values,
+          as many as the cube root of their number: as fine as so many values can tell.
 category  1 under the name of its value, once that was seen twice: ids and typing errors are never a weight
 missing   1 under a name of its own; also what is not a number (nan)
 
