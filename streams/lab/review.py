@@ -49,7 +49,7 @@ class Wrong(NamedTuple):
 
     tier: str
     why: str
-    count: int
+    leads: int
     of: int  # labels of the tier
 
 
@@ -165,7 +165,7 @@ def _wrong(counts: Counter[tuple[str, str]], month: Month) -> tuple[Wrong, ...]:
 
 
 def _conditions(month: Month, policy: CompiledPolicy) -> Iterable[ConditionFigures]:
-    """The policy's conditions in its order, then what only the records know: tiers that open cases, older conditions."""
+    """The policy's conditions in its order, then what only the records know: tiers that open cases, older rows."""
     settings, codes = policy.governance, {row.id: row.code for row in policy.conditions}
     for name in [*codes, *sorted(month.conditions.keys() - codes.keys())]:
         seen = month.conditions.get(name)
