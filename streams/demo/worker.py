@@ -81,6 +81,11 @@ class Process:
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=ANSWER_SECONDS) as answer:
             return str(answer.read().decode())
 
+    def ended(self, seconds: float) -> int:
+        """Its exit code; it must end by itself within `seconds`."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
     def kill(self) -> None:
         """End it as the kernel does: at once, without a word."""
         assert self._process is not None

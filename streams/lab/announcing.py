@@ -18,9 +18,10 @@ from streams.kafka.changes import Edit
 from streams.kafka.table import ControlTable
 from streams.lab.alarms import Alarm
 from streams.lab.gates import LAB
-from streams.lab.moves import rollback
+from streams.lab.moves import freeze, rollback
 from streams.lab.oversight import Undo, alarm_edit, snapshot_edit
 from streams.lab.registry import Move, Refused, registry_from
+from streams.policy.publish import NothingBefore, Publisher
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Announcer:
     """Writes for the lab, one thing at a time."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._models = ControlTable(settings, topics.MODELS, ModelVersion)
         self._alarms = ControlTable(settings, topics.ALARMS, context.Alarm)
         self._guards = ControlTable(settings, topics.GUARDS, Guard)
@@ -62,16 +64,25 @@ class Announcer:
         """Write how full queues are."""
         await asyncio.to_thread(self._guards.change, lambda _: Edit(guards))
 
-    async def undo(self, undo: Undo, now: int) -> None:
-        """Go back from the latest change, and freeze until a person acknowledges."""
+    async def undo(self, undo: Undo, now: int) -> bool:
+        """Go back from the latest change, and freeze until a person acknowledges. False: there was nothing to do."""
         stamp = Stamp(LAB, "; ".join(undo.reasons), now)
-        move = await asyncio.to_thread(self._models.change, lambda records: rollback_edit(records, stamp))
+        if undo.what == "policy":
+            try:
+                await asyncio.to_thread(lambda: Publisher(self._settings).rollback(stamp))
+            except NothingBefore as error:
+                log.error("the policy should be rolled back: %s. %s", stamp.reason, error)
+                return False
+        move = await asyncio.to_thread(self._models.change, lambda records: frozen_edit(records, undo, stamp))
         if isinstance(move, Edit):
             metrics.LAB_ROLLBACKS.labels(undo.what).inc()
             log.error("rolled back the %s: %s. Frozen until `leadlane model acknowledge`", undo.what, stamp.reason)
+        return isinstance(move, Edit)
 
 
-def rollback_edit(records: Mapping[str, ModelVersion], stamp: Stamp) -> Move:
-    """The roles gone back to, unless somebody froze them meanwhile: then a person is at it."""
+def frozen_edit(records: Mapping[str, ModelVersion], undo: Undo, stamp: Stamp) -> Move:
+    """The roles gone back to, or as they are, frozen. Not when somebody froze them meanwhile: a person is at it."""
     registry = registry_from(records)
-    return Refused("frozen already") if registry.roles.frozen else rollback(registry, stamp)
+    if undo.what == "policy" or registry.roles.frozen:
+        return freeze(registry, stamp)
+    return rollback(registry, stamp)

@@ -17,37 +17,31 @@ from aiokafka.errors import KafkaError
 
 from streams import metrics, topics
 from streams.core.context import Stamp
-from streams.core.effects import EmitExample, UpdateCase
-from streams.core.events import CaseReview
-from streams.core.windows import WindowStats
-from streams.errors import MissingTopic, TopicsDiffer
+from streams.core.effects import EmitExample
 from streams.kafka.codec import wire_for
 from streams.kafka.control import NotWritten
 from streams.lab.announcing import Announcer
-from streams.lab.capacity import Occupancy
-from streams.lab.capacity_service import CapacityGuard
 from streams.lab.checkpoint import BadCheckpoint, Checkpoint
 from streams.lab.gates import LAB
-from streams.lab.governance import Governance
 from streams.lab.intake import Intake
 from streams.lab.keeper import Keeper
-from streams.lab.leaks import alarms_of, allowed
+from streams.lab.leaks import allowed
 from streams.lab.learning import Learning
-from streams.lab.oversight import undo_due
+from streams.lab.overseer import Overseer
 from streams.lab.standing import CONTROLS, Standing, following
-from streams.lane.clients import Clients, unreachable
+from streams.lane.clients import CALL_SECONDS, Clients, unreachable
 from streams.lane.control import Control
 from streams.lane.job import LaneSettings
 from streams.lane.lane import wall_ms
 from streams.lane.unreadable import UnreadableRecord
+from streams.lane.worker import check_partitions
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 WAIT_SECONDS = 0.5
 TURN_RECORDS = 200  # between two looks at the clock: about 60 ms of learning
 RETRY_SECONDS = 1.0
-LOOK_SECONDS = 1.0  # between two looks of governance
-STALE_MS = 300_000  # governance does not speak about what is older, as long as there is more to read
+SEE_SECONDS = 0.02
 EXAMPLES = topics.EXAMPLES.name
 SINGLE = (EXAMPLES, topics.LAB_STATE.name, *CONTROLS)
 BY_LANE = (topics.STATS.name, topics.CASE_EVENTS.name, topics.REVIEWS.name)
@@ -65,14 +59,11 @@ class Lab:
         self._keeper = Keeper(self._clients, settings.lab_line)
         self._announcer = Announcer(settings)
         self._learning = Learning(settings.lab_line)
-        self._governance: Governance
-        self._capacity = CapacityGuard()
+        self._overseer: Overseer
         self._stopping, self._is_open = asyncio.Event(), False
         self._asked: list[asyncio.Future[str]] = []  # who waits for a snapshot
         self._seq, self._kept_at, self._is_dirty = 0, 0.0, False
         self._published, self._published_at = "", 0
-        self._looked_at, self._news, self._newest_at = 0.0, False, 0
-        self._policy = ""  # whose values governance uses
         self._lives_at = time.monotonic()
 
     # --- for the outside ----------------------------------------------------------------------------------------------
@@ -117,25 +108,11 @@ class Lab:
     async def _prepare(self) -> None:
         await self._clients.start()
         try:
-            await self._check_topics()
+            wanted = dict.fromkeys(SINGLE, 1) | dict.fromkeys(BY_LANE, self._settings.lanes)
+            await check_partitions(self._clients, wanted, SINGLE)
             await self._control.start()
         except (KafkaError, TimeoutError) as error:
             raise unreachable(self._clients.settings, error) from error
-
-    async def _check_topics(self) -> None:
-        wanted = dict.fromkeys(SINGLE, 1) | dict.fromkeys(BY_LANE, self._settings.lanes)
-        found = await self._clients.partitions(wanted)
-        where = self._settings.brokers
-        if missing := sorted(topic for topic in wanted if not found.get(topic)):
-            raise MissingTopic(
-                f"{where}: expected {len(wanted)} topics, got none named {', '.join(missing)}."
-                " Create them with `leadlane topics apply`."
-            )
-        if differ := {topic: found[topic] for topic, count in wanted.items() if found[topic] != count}:
-            raise TopicsDiffer(
-                f"{where}: expected {self._settings.lanes} partitions (LEADLANE_LANES) in lane topics and 1 in the"
-                f" others, got {differ}. Set LEADLANE_LANES to what exists, or create new topics."
-            )
 
     async def _live(self, following_control: asyncio.Task[None]) -> None:
         """Open and work until asked to stop, or until Kafka fails."""
@@ -158,16 +135,13 @@ class Lab:
         self._lives_at = time.monotonic()
         began, standing = time.monotonic(), self._standing
         checkpoint = await self._keeper.open()
-        line, row = self._settings.lab_line, standing.context.policy.governance
-        self._policy = standing.context.policy.sha256
-        if checkpoint is None:
-            self._learning, self._governance, self._seq = Learning(line), Governance(row), 0
-            self._capacity = CapacityGuard()
-        else:
+        line = self._settings.lab_line
+        self._learning, self._seq = Learning(line), 0
+        self._overseer = Overseer(standing, self._announcer, self._clock)
+        if checkpoint is not None:
             try:
                 self._learning = Learning.load(line, checkpoint.learned)
-                self._governance = Governance.load(checkpoint.governed, row)
-                self._capacity = CapacityGuard(Occupancy.load(checkpoint.occupied))
+                self._overseer.load(checkpoint.governed, checkpoint.occupied, standing)
             except ValueError as error:
                 raise BadCheckpoint(
                     f"lab.state, line {line!r}, checkpoint {checkpoint.seq}: {error} Start the version that wrote it,"
@@ -201,23 +175,30 @@ class Lab:
         standing = self._standing
         await self._obey(standing)
         self._intake.hold(EXAMPLES, standing.context.models.frozen)
-        count = 0
-        for record in await self._intake.take(WAIT_SECONDS, TURN_RECORDS):
+        records = await self._intake.take(WAIT_SECONDS, TURN_RECORDS)
+        standing, count = self._standing, 0  # it may have changed while we waited
+        self._intake.hold(EXAMPLES, standing.context.models.frozen)
+        for record in records:
             self._take(record)
             count += 1
         is_drained = count < TURN_RECORDS
-        await self._oversee(standing, is_drained)
-        await self._publish(standing, is_drained)
+        if await self._overseer.look(standing, self._learning.learner.left_out, is_drained):
+            await self._see_frozen()
+        else:
+            await self._publish(standing, is_drained)
         if self._is_dirty and time.monotonic() - self._kept_at >= self._settings.lab_checkpoint_seconds:
             await self._keep()
         await self._measure()
 
+    async def _see_frozen(self) -> None:
+        """After a rollback nothing more is learned: wait until our own view says so."""
+        for _ in range(int(CALL_SECONDS / SEE_SECONDS)):
+            if self._standing.context.models.frozen:
+                return
+            await asyncio.sleep(SEE_SECONDS)
+
     async def _obey(self, standing: Standing) -> None:
         """What people say about features takes effect together with a checkpoint: a kill does not move it."""
-        policy = standing.context.policy
-        if policy.sha256 != self._policy:
-            self._governance.use(policy.governance)
-            self._policy = policy.sha256
         if features := allowed(self._learning.learner.left_out, standing.alarms):
             for feature in features:
                 self._learning.allow(feature)
@@ -230,10 +211,7 @@ class Lab:
             found = self._wire.decode_any(record.topic, record.value)
             if isinstance(found, EmitExample):
                 self._learning.take(record.offset, found)
-            if isinstance(found, EmitExample | WindowStats | UpdateCase | CaseReview):
-                self._governance.take(found)
-            if isinstance(found, UpdateCase):
-                self._capacity.occupancy.fold(found)
+            self._overseer.take(found, record.timestamp)
             metrics.LAB_RECORDS.labels(record.topic, "taken").inc()
         except Exception as error:  # here is no dead letter: lanes wrote it, or it stands in dead.letters already
             where = f"{record.topic}[{record.partition}]@{record.offset}"
@@ -243,25 +221,7 @@ class Lab:
                 log.exception("%s: left out. A fault of Leadlane: report it with this record.", where)
             metrics.LAB_RECORDS.labels(record.topic, "left_out").inc()
         self._intake.mark(record)
-        self._newest_at = max(self._newest_at, record.timestamp)
-        self._is_dirty = self._news = True
-
-    async def _oversee(self, standing: Standing, is_drained: bool) -> None:
-        """Guard the queues; let governance look, write alarms that changed, undo what must be undone."""
-        is_now = is_drained or self._clock() - self._newest_at < STALE_MS
-        if not is_now or time.monotonic() - self._looked_at < LOOK_SECONDS:
-            return
-        self._looked_at = time.monotonic()
-        if guards := self._capacity.due(standing.context, self._clock(), standing.guards):
-            await self._announcer.guards({guard.queue: guard for guard in guards})
-        if not self._news:
-            return
-        self._news = False
-        look = self._governance.look()
-        alarms = {**look.alarms, **alarms_of(self._learning.learner.left_out, self._learning.heard_at)}
-        await self._announcer.alarms(alarms, standing.context.policy.governance)
-        if undo := undo_due(alarms, standing):
-            await self._announcer.undo(undo, self._clock())
+        self._is_dirty = True
 
     async def _publish(self, standing: Standing, is_drained: bool) -> None:
         """A model version, if there is news and it is time, or somebody asked. Who catches up waits a bit longer."""
@@ -292,14 +252,15 @@ class Lab:
     async def _keep(self) -> None:
         began = time.monotonic()
         self._seq += 1
+        governed, occupied = self._overseer.dump()
         await self._keeper.keep(
             Checkpoint(
                 line=self._settings.lab_line,
                 seq=self._seq,
                 next={topic: dict(places) for topic, places in self._intake.next.items()},
                 learned=self._learning.dump(),
-                governed=self._governance.dump(),
-                occupied=self._capacity.occupancy.dump(),
+                governed=governed,
+                occupied=occupied,
             )
         )
         self._is_dirty, self._kept_at = False, time.monotonic()

@@ -14,6 +14,7 @@ from streams.core.context import Alarm, Context, ControlRecord, Guard, ModelVers
 from streams.errors import LeadlaneError
 from streams.lane.context import ContextBuilder
 from streams.lane.job import Build, ControlView
+from streams.lane.pipeline import versions
 from streams.lane.wire import Wire
 
 RecordT = TypeVar("RecordT", bound=ControlRecord)
@@ -41,7 +42,7 @@ class Following(NamedTuple):
 
     @staticmethod
     def versions(standing: Any) -> Mapping[str, str]:
-        return {"policy": standing.context.policy.version, "model": standing.context.models.version}
+        return versions(standing.context)
 
 
 def following(wire: Wire) -> Following:

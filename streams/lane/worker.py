@@ -14,7 +14,7 @@ import gc
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection, Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -261,8 +261,12 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
 async def check_topics(clients: Clients, job: Job, settings: LaneSettings) -> None:
     """MissingTopic or TopicsDiffer unless every topic of the job is there with the partitions that it needs."""
-    wanted = job.partitions(settings.lanes)
-    found = await clients.partitions(wanted)
+    await check_partitions(clients, job.partitions(settings.lanes), {*job.controls, *job.single})
+
+
+async def check_partitions(clients: Clients, wanted: Mapping[str, int], single: Collection[str]) -> None:
+    """MissingTopic or TopicsDiffer unless these topics have so many partitions; `single` always have one."""
+    settings, found = clients.settings, await clients.partitions(wanted)
     missing = sorted(topic for topic in wanted if not found.get(topic))
     if missing:
         raise MissingTopic(
@@ -273,6 +277,5 @@ async def check_topics(clients: Clients, job: Job, settings: LaneSettings) -> No
     if differ:
         raise TopicsDiffer(
             f"{settings.brokers}: expected {settings.lanes} partitions (LEADLANE_LANES) in lane topics and 1 in "
-            f"{', '.join(sorted({*job.controls, *job.single}))}, got {differ}. Set LEADLANE_LANES to what exists, or "
-            "create new topics."
+            f"{', '.join(sorted(single))}, got {differ}. Set LEADLANE_LANES to what exists, or create new topics."
         )

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import re
-import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from streams.core.context import Stamp
-from streams.demo.worker import LabProcess
+from streams.core.context import Alarm, Stamp
+from streams.demo.worker import LabProcess, WorkerProcess
+from streams.kafka.control import read_control
+from streams.lab.keeper import TakenOver
 from streams.lab.learning import Learning
 from streams.settings import Settings
+from streams.topics import ALARMS
 from tests.kafka.conftest import FreshTopics
-from tests.kafka.labs import examples, kept, models, publish_policy, send_examples, wait_for
+from tests.kafka.labs import (
+    Leads,
+    acknowledge,
+    decides,
+    examples,
+    kept,
+    make_champion,
+    models,
+    publish_policy,
+    quick_to_learn,
+    send_examples,
+    send_harm,
+    wait_for,
+)
 
 LANES = 2
 
@@ -67,3 +83,67 @@ def test_a_lab_that_is_killed_again_and_again_learns_what_an_undisturbed_one_doe
     found = {key: record.document for key, record in published.items() if key != "active"}
     assert found == documents
     assert len(found) > 3
+
+
+def test_a_second_lab_of_the_same_line_takes_over_and_the_first_says_so(settings: Settings, tmp_path: Path) -> None:
+    send_examples(settings, examples(300))
+    often = {"LEADLANE_LAB_CHECKPOINT_SECONDS": "0.1"}
+    first = a_lab(settings, tmp_path / "first.log", **often)
+    with first, a_lab(settings, tmp_path / "second.log", **often) as second:
+        send_examples(settings, examples(100, seed=2))
+        assert first.ended(10) == TakenOver.exit_code
+        wait_for(lambda: learned(second) == 400)
+    assert "TakenOver: line 'online' of" in (tmp_path / "first.log").read_text()
+
+
+def test_a_label_is_in_decisions_within_five_seconds_when_configured_so(
+    fresh_topics: FreshTopics, tmp_path: Path
+) -> None:
+    settings = fresh_topics(lanes=LANES)
+    publish_policy(settings, quick_to_learn)
+    world = Leads(settings, 40)
+    with (
+        WorkerProcess(settings.brokers, LANES, tmp_path / "worker.log", settings.app_id),
+        a_lab(settings, tmp_path / "lab.log", LEADLANE_LAB_MODEL_INTERVAL_SECONDS="1") as lab,
+        world.following(),
+    ):
+        world.arrive()
+        world.label(range(30))
+        wait_for(lambda: learned(lab) == 30)
+        wait_for(lambda: bool(models(settings)))
+        make_champion(settings)
+        took = [world.seconds_from_label_to_decision(number) for number in range(30, 38)]
+    assert max(took) < 5, took
+    assert sorted(took)[len(took) // 2] < 2, took
+
+
+def test_a_champion_that_does_harm_is_rolled_back_within_seconds_and_frozen_until_a_person_acknowledges(
+    fresh_topics: FreshTopics, tmp_path: Path
+) -> None:
+    settings = fresh_topics(lanes=LANES)
+    publish_policy(settings, quick_to_learn)
+    with (
+        WorkerProcess(settings.brokers, LANES, tmp_path / "worker.log", settings.app_id) as worker,
+        a_lab(settings, tmp_path / "lab.log", LEADLANE_LAB_MODEL_INTERVAL_SECONDS="1") as lab,
+    ):
+        send_examples(settings, examples(100))
+        wait_for(lambda: learned(lab) == 100)
+        lab.snapshot()
+        champion = make_champion(settings)
+        wait_for(lambda: decides(worker, champion))
+        send_harm(settings, champion)
+        asked = time.monotonic()
+        wait_for(lambda: decides(worker, "rules"))
+        took = time.monotonic() - asked
+        roles = models(settings)["active"]
+        send_examples(settings, examples(50, seed=2))
+        frozen = lab.snapshot()
+        assert learned(lab) == 100
+        acknowledge(settings)
+        wait_for(lambda: learned(lab) == 150)
+    assert took < 5
+    assert (roles.champion, roles.frozen, roles.actor) == ("rules", True, "lab")
+    assert roles.reason.startswith("policy_violation: 3 sends without an authorising decision")
+    assert frozen == "learning is frozen: `leadlane model acknowledge`"
+    alarm = read_control(settings, ALARMS, Alarm).records["policy_violation"]
+    assert (alarm.on, alarm.actor) == (True, "lab")
