@@ -153,7 +153,7 @@ class Model:
         for name, average, missing, names, unseen, number in self._terms:
             value = features.get(name)
             if value.__class__ is str:
-                adds, doubt, points = names.get(value, unseen)  # type: ignore[arg-type]
+                adds, doubt, points = names.get(value, unseen)
             elif value is None or value != value:
                 adds, doubt, points = missing
                 value = None
