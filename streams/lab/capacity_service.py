@@ -14,14 +14,23 @@ class CapacityGuard:
 
     def __init__(self, occupancy: Occupancy | None = None) -> None:
         self.occupancy = occupancy or Occupancy()
+        self._sent: dict[str, Guard] = {}  # not yet read back
 
     def due(self, context: Context, now: int, standing: Mapping[str, Guard]) -> tuple[Guard, ...]:
         """The records to write now, in one transaction. To be called every few seconds, once all cases are read.
 
         `standing`: control.guards by key, as last read. Metrics are set whether there is something to write or not.
         """
-        changes = guards_due(self.occupancy, context, now, standing)
-        show(self.occupancy, context, now, {**standing, **{guard.queue: guard for guard in changes}})
+        # What was sent a moment ago is on its way; what has not come back by the time of the next is sent anew.
+        since = now - context.policy.guard.raise_every_ms
+        known = dict(standing)
+        for queue, guard in self._sent.items():
+            if guard.at > since and (queue not in standing or standing[queue].at < guard.at):
+                known[queue] = guard
+        changes = guards_due(self.occupancy, context, now, known)
+        sent = {guard.queue: guard for guard in changes}
+        self._sent |= sent
+        show(self.occupancy, context, now, known | sent)
         return changes
 
 

@@ -135,6 +135,14 @@ def test_the_metrics_say_what_is_open_what_there_is_room_for_and_what_it_raises(
     assert shown("sales") == (60, None, 0)
 
 
+def test_what_was_sent_is_not_sent_again_before_it_is_read_back_unless_it_does_not_come() -> None:
+    guard = CapacityGuard(with_open(60))
+    [sent] = guard.due(CONTEXT, T0, {})
+    assert guard.due(CONTEXT, T0 + SECOND, {}) == ()
+    assert guard.due(CONTEXT, T0 + 2 * SECOND, {"sales": sent}) == ()
+    assert [due.points for due in guard.due(CONTEXT, T0 + 10 * SECOND, {})] == [4.0]
+
+
 def shown(queue: str) -> tuple[float | None, ...]:
     names = ("leadlane_queue_open", "leadlane_queue_capacity", "leadlane_guard_points")
     return tuple(REGISTRY.get_sample_value(name, {"queue": queue}) for name in names)

@@ -6,16 +6,19 @@ import io
 import itertools
 from typing import Any, cast
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from streams import topics
 from streams.commands.explanation import render
-from streams.core.context import Context, Guard
+from streams.core.context import Context, Guard, Policy
 from streams.core.effects import RecordDecision, UpdateCase
 from streams.core.events import Event
 from streams.core.guard import hold_back
 from streams.core.state import LeadState, unpack
+from streams.lane.context import ContextBuilder
+from streams.lane.job import ControlView
 from streams.lane.processor import due_at
 from streams.policy import BadPolicy, load_policy
 from streams.policy.check import check_policy
@@ -23,7 +26,7 @@ from streams.policy.compile import read_document
 from streams.policy.diff import diff_policies
 from tests.factories import HOUR, LEAD, MINUTE, SECOND, T0, a_guard, a_profile, a_rep, a_reply, a_score, an_intent
 from tests.judging import a_context, a_known_lead, judge, shipped_policy
-from tests.lanes import TestLane, arrive, lane_of
+from tests.lanes import WIRE, TestLane, arrive, lane_of
 from tests.shipped import POLICY_FILE
 
 ANA = a_rep("ana", queues=("sales", "vip", "exceptions", "success", "compliance"))
@@ -209,6 +212,23 @@ def test_looking_again_in_vain_is_quiet() -> None:
         30 * MINUTE,
     ]
     assert len(lane.read(topics.DECISIONS.name)) == count
+
+
+def test_lanes_follow_the_guards_that_raise_something() -> None:
+    guards = [a_guard(queue="sales", points=4.0), a_guard(queue="exceptions", points=0.0)]
+    document = Policy(actor="ana", reason="first", at=T0, version="v", sha256="0" * 64, document=SHIPPED)
+    pointer = msgspec.structs.replace(document, document="")
+    view = ControlView(
+        {
+            topics.POLICIES.name: {b"v": WIRE.encode(document), b"active": WIRE.encode(pointer)},
+            topics.GUARDS.name: {guard.queue.encode(): WIRE.encode(guard) for guard in guards},
+        },
+        {topics.GUARDS.name: 7},
+    )
+    context, problems = ContextBuilder(WIRE).build(view)
+    assert (problems, context.guards if context else None) == ([], {"sales": guards[0]})
+    assert context is not None
+    assert context.offsets == {topics.GUARDS.name: 7}  # the journal names it, so a replay knows it too
 
 
 def test_a_guard_that_nobody_renews_is_off_after_a_while() -> None:
