@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replies": ("streams.commands.replies:replies", "Read raw mails: class, return date and the evidence."),
     "explain": ("streams.commands.explain:explain", "Say for a person why something was decided."),
     "replay": ("streams.commands.replay:replay", "Decide history again: as it was, or under another policy or model."),
+    "review": ("streams.commands.review:review", "Review a month: errors, overrides, fairness, what to change."),
     "dlq": ("streams.commands.dlq:dlq", "Dead letters: list, show, send again once."),
     "bench": ("streams.commands.bench:bench", "Measure throughput, memory and latency on this machine."),
     "chaos": ("streams.commands.chaos:chaos", "Kill, freeze, restart; was it exactly once?"),
