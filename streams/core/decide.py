@@ -20,7 +20,7 @@ from streams.core.context import Context
 from streams.core.effects import Effect, EmitExample, PublishScore, RecordDecision, RouteLead
 from streams.core.events import ActivitySignal, CaseReview, Event, OutcomeLabel, OutreachRequest, ReplySignal, Tick
 from streams.core.evidence import evidence_from, reason_from, summary_of
-from streams.core.exposure import expose, is_step, learn_outcome, pass_horizon
+from streams.core.exposure import expose, is_step, learn_early, learn_outcome, pass_horizon
 from streams.core.fact_table import DEFAULTS
 from streams.core.facts import facts_from, next_look_at
 from streams.core.folding import fold
@@ -108,6 +108,8 @@ def _settle(
     published = any(type(effect) is RouteLead or type(effect) is PublishScore for effect in effects)
     if published or (signals.evidence != evidence and is_step(signals.evidence)):
         expose(state, look, moment, context, published=published)
+        if state.early and not isinstance(event, OutcomeLabel | Tick):
+            learned += learn_early(state, event.occurred_at, moment, context)
     effects += learned
     if effects or _views(before) != _views(holds) or held_back_before != look.held_back:
         effects.append(_record(state, event, look, before, tier_before, tuple(effects), moment, context))

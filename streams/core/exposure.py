@@ -55,6 +55,8 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Exposure).decode
+_encode_label = msgspec.msgpack.Encoder().encode
+_decode_label = msgspec.msgpack.Decoder(OutcomeLabel).decode
 
 
 def is_step(evidence: int) -> bool:
@@ -95,6 +97,7 @@ def learn_outcome(state: LeadState, event: OutcomeLabel, moment: Moment, context
     label = event.outcome in learning.positive
     exposure = _judged(state, event)
     if exposure is None:
+        state.early = _encode_label(event)
         return ()
     said, news = exposure.said, Labelled(event.event_id, label, event.occurred_at)
     if said is not None and said.label == label:
@@ -111,6 +114,17 @@ def learn_outcome(state: LeadState, event: OutcomeLabel, moment: Moment, context
             reason_code=event.reason_code, actor=event.actor, labelled_at=event.occurred_at,
         ),
     )  # fmt: skip
+
+
+def learn_early(state: LeadState, known_at: int, moment: Moment, context: Context) -> tuple[EmitExample, ...]:
+    """The example of an outcome that overtook the decision that has just been kept; `known_at`: when it was about.
+
+    A decision about something that happened after the outcome could know it: then nothing is learned.
+    """
+    if not state.early:
+        return ()
+    event, state.early = _decode_label(state.early), b""
+    return learn_outcome(state, event, moment, context) if known_at <= event.occurred_at else ()
 
 
 def pass_horizon(state: LeadState, moment: Moment, context: Context) -> tuple[EmitExample, ...]:

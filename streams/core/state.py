@@ -169,6 +169,7 @@ class LeadState(msgspec.Struct, array_like=True, gc=False):
     exposure: bytes = b""  # what was known at the latest decision without an outcome, see streams/core/exposure.py
     labelled: bytes = b""  # the same of the latest decision with an outcome
     horizon_at: int = NEVER  # when the former counts as a "no"
+    early: bytes = b""  # an outcome that came before any decision: the platforms' topics are read side by side
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -121,9 +121,23 @@ def test_a_lead_of_whom_an_outcome_is_known_gets_no_provisional_no() -> None:
     assert [example.outcome for example in examples(lane)] == ["won"]
 
 
-def test_an_outcome_before_any_decision_makes_no_example() -> None:
+def test_an_outcome_that_overtook_the_decision_waits_for_it() -> None:
     lane = a_lane()
-    lane.run(arrive([a_label(outcome="won")]))
+    lane.run(arrive([a_label(outcome="won", occurred_at=T0 + DAY)]), now=T0 + DAY)
+    assert examples(lane) == []
+    lane.run(arrive([a_score(value=80)], start=5), now=T0 + DAY + 1)
+    (example,) = examples(lane)
+    assert (example.label, example.example_id, example.judged) == (True, "label-1", "signals.scores-1-5")
+    assert example.features["fit"] == 80
+    lane.run(arrive([a_score(2, value=20)], start=6), now=T0 + DAY + 2)
+    assert len(examples(lane)) == 1
+
+
+def test_an_outcome_is_not_learned_with_what_happened_after_it() -> None:
+    lane = a_lane()
+    lane.run(arrive([a_label(outcome="won")]), now=T0)
+    lane.run(arrive([a_score(value=80, occurred_at=T0 + 1)], start=5), now=T0 + DAY)
+    lane.run(arrive([a_score(2, value=20)], start=6), now=T0 + DAY)
     assert examples(lane) == []
 
 
