@@ -34,6 +34,7 @@ WORTH = 0.75  # a dictionary must bring leads it was not trained on down to this
 RETRAIN_GROWTH = 4
 MOST_DICTIONARIES = 4
 NO_TIMER = NEVER.to_bytes(DUE_BYTES, "big")
+FIRST_TIMER = (NEVER + 1).to_bytes(DUE_BYTES, "big")
 
 
 class Codec:
@@ -127,10 +128,15 @@ class CompactStates(Mapping[bytes, bytes]):
         """The first DUE_BYTES of a state; NO_TIMER when the key is unknown."""
         return (self._recent.get(key) or self._small.get(key, NO_TIMER))[:DUE_BYTES]
 
-    def headers(self) -> Iterator[tuple[bytes, bytes]]:
-        for states in (self._small, self._recent):
-            for key, packed in states.items():
-                yield key, packed[:DUE_BYTES]
+    def due_before(self, end: bytes) -> list[tuple[bytes, bytes]]:
+        """Key and due header of the states with a timer before `end`, a header too."""
+        # Bytes compare from the left, so a whole state stands to a header as its own header does.
+        return [
+            (key, packed[:DUE_BYTES])
+            for states in (self._small, self._recent)
+            for key, packed in states.items()
+            if FIRST_TIMER <= packed < end
+        ]
 
     def _whole(self, small: bytes) -> bytes:
         return small[:DUE_BYTES] + self._codecs[small[DUE_BYTES]].decompress(small[DUE_BYTES + 1 :])

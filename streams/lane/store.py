@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import Protocol
 
-from streams.lane.compact import NO_TIMER, RECENT_LEADS, CompactStates
+from streams.lane.compact import RECENT_LEADS, CompactStates
 from streams.lane.processor import DUE_BYTES, KEPT, NEVER, due_at
 
 LOOK_MS = 3_600_000  # timers beyond the next full hour cost nothing, nearer ones a heap entry
@@ -133,6 +133,5 @@ class Timers:
         """Find what falls due before the next full hour."""
         self._horizon = (now // LOOK_MS + 1) * LOOK_MS
         end = self._horizon.to_bytes(DUE_BYTES, "big")
-        for key, due in self._states.headers():
-            if due < end and due != NO_TIMER:
-                self._put(key, int.from_bytes(due, "big"))
+        for key, due in self._states.due_before(end):
+            self._put(key, int.from_bytes(due, "big"))
