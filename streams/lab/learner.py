@@ -174,9 +174,9 @@ class Learner:
             column.next_look = max(rarer, column.next_look) * LOOK_GROWTH
             if column.name in self.left_out:
                 continue
-            auc = auc_of(column, labels, positives)
-            if column.name not in self.allowed and leaks(auc, positives, labels - positives):
-                self._leave_out(column, auc)
+            found = [auc for auc, good, bad in aucs_of(column, labels, positives) if leaks(auc, good, bad)]
+            if found and column.name not in self.allowed:
+                self._leave_out(column, max(found))
 
     def _leave_out(self, column: Column, auc: float) -> None:
         self.left_out[column.name] = round(auc, 4)
@@ -192,17 +192,21 @@ def regression(rate: float) -> LogisticRegression:
     return LogisticRegression(optimizer=AdaGrad(rate, eps=EPS), intercept_lr=0.0)
 
 
-def auc_of(column: Column, labels: int, positives: int) -> float:
-    """How well a column alone separates the labels since it is there."""
+def aucs_of(column: Column, labels: int, positives: int) -> list[tuple[float, int, int]]:
+    """How well a column alone separates the labels since it is there: each estimate, and what it rests on.
+
+    Ranks rest on the labels that have a number: a few of them in order prove nothing, however many have none.
+    """
     cells = [[float(labels - column.count), float(positives - column.positives)], column.forgotten]
     cells += column.names.values()
     number = column.number
     if number is None:
-        return auc_of_cells(cells)
+        return [(auc_of_cells(cells), positives, labels - positives)]
     cells += number.cells
     # Bins begin anew when they are cut anew: until they hold most labels again they are no ground for so many.
     counted = sum(cell[1] for cell in cells)
     if 2 * min(counted, sum(cell[0] for cell in cells) - counted) < min(positives, labels - positives):
         cells = []
-    share = number.positives.count / max(number.count, 1)
-    return max(auc_of_cells(cells), auc_of_ranks(number.values.kept, number.positives.kept, share))
+    good, bad = number.positives.count, number.count - number.positives.count
+    ranks = auc_of_ranks(number.values.kept, number.positives.kept, good / max(number.count, 1))
+    return [(auc_of_cells(cells), positives, labels - positives), (ranks, good, bad)]
