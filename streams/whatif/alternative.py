@@ -27,10 +27,9 @@ from streams.lane.privates import Record
 from streams.lane.processor import RESERVED, Batch, OutputRecord
 from streams.lane.replay import Contexts, PlainStore, Transaction, transactions
 from streams.lane.wire import Wire
-from streams.policy.compile import read_document
 from streams.policy.document import Document
 from streams.whatif.casebook import CaseBook, CaseLife, Handling, Outcome
-from streams.whatif.change import Alternatives, Change, published_policies
+from streams.whatif.change import Alternatives, Change, parsed, published_policies
 from streams.whatif.compare import Difference, Side, Track
 from streams.whatif.groups import Groups, group_values
 from streams.whatif.history import LaneHistory
@@ -133,13 +132,15 @@ class _Lane:
     def _compare(self, now: int, group: list[Transaction], written: Mapping[str, Sequence[Record]]) -> None:
         story, sent = self.story, dict[str, list[OutputRecord]]()
         was: dict[bytes, bytes | None] = {}  # states before the group
+        people: list[tuple[list[Record], Context, Context]] = []
         for transaction in group:
             entry = transaction.entry
             story.transactions += 1
             story.events += entry.records
             story.control, story.ended_at = entry.control, now
             recorded, context = self._contexts.recorded(entry.control), self._contexts.at(entry.control)
-            self._read_people(transaction.records, recorded, context)
+            self._read_people(transaction.records, recorded, context, was)
+            people.append((transaction.records, recorded, context))
             for batch in self._batches(transaction, written[topics.DECISIONS.name]):
                 outcome = self._job.processor.process(self._store.view, batch, context)
                 for key in outcome.changed:
@@ -171,6 +172,8 @@ class _Lane:
             apart[1].append(effect)
         if apart[0] or apart[1]:
             self._tell(now, apart, was, self._reasons.at(self._contexts.recorded(group[-1].entry.control)))
+        for inputs, recorded, context in people:  # once more: labels of leads that were not known before this batch
+            self._read_labels(inputs, recorded, context, {})
 
     def _batches(self, transaction: Transaction, decisions: Sequence[Record]) -> Iterator[Batch]:
         """The records of a transaction, then the leads that are due, under the numbers that they had."""
@@ -241,16 +244,26 @@ class _Lane:
 
     # --- people, labels, groups ---------------------------------------------------------------------------------------
 
-    def _read_people(self, records: Iterable[Record], recorded: Context, replayed: Context) -> None:
+    def _read_people(
+        self, records: Iterable[Record], recorded: Context, replayed: Context, was: Mapping[bytes, bytes | None]
+    ) -> None:
         for record in records:
             if record.topic == topics.REVIEWS.name:
                 review = self._event(record)
                 if isinstance(review, CaseReview) and review.case_id and review.dwell_ms is not None:
                     self.story.handling.append(Handling(review.case_id, review.dwell_ms))
-            elif record.topic == topics.LABELS.name:
+        self._read_labels(records, recorded, replayed, was)
+
+    def _read_labels(
+        self, records: Iterable[Record], recorded: Context, replayed: Context, was: Mapping[bytes, bytes | None]
+    ) -> None:
+        """`was`: states of leads that have changed since the last comparison, as they were then."""
+        for record in records:
+            if record.topic == topics.LABELS.name:
                 label = self._event(record)
                 if isinstance(label, OutcomeLabel):
-                    self._label(record.key or b"", label, recorded, replayed)
+                    key = record.key or b""
+                    self._label(key, label, was.get(key, self._store.view.get(key)), recorded, replayed)
 
     def _event(self, record: Record) -> object:
         try:
@@ -258,9 +271,11 @@ class _Lane:
         except Exception:  # a dead letter on both sides
             return None
 
-    def _label(self, key: bytes, label: OutcomeLabel, recorded: Context, replayed: Context) -> None:
+    def _label(
+        self, key: bytes, label: OutcomeLabel, packed: bytes | None, recorded: Context, replayed: Context
+    ) -> None:
         """The latest label of each lead counts, with the tiers as they stood when the first of them came."""
-        learning, packed = recorded.policy.learning, self._store.view.get(key)
+        learning = recorded.policy.learning
         if packed is None or label.outcome not in (*learning.positive, *learning.negative):
             return
         earlier = self._labels.get(label.lead_id)
@@ -347,7 +362,7 @@ class ReasonsByPolicy:
 
     def __init__(self, change: Change, published: Mapping[str, str]) -> None:
         self._published = published
-        self._tried = None if change.policy is None else read_document(change.policy, change.policy_source)[0]
+        self._tried = None if change.policy is None else parsed(change.policy, change.policy_source)[0]
         self._made: dict[str, Reasons] = {}
 
     def at(self, recorded: Context) -> Reasons:
@@ -358,7 +373,7 @@ class ReasonsByPolicy:
 
     def _document(self, sha256: str) -> Document | None:
         text = self._published.get(sha256)
-        return None if text is None else read_document(text, "control.policies")[0]
+        return None if text is None else parsed(text, "control.policies")[0]
 
 
 NOTHING = Side(None, ())

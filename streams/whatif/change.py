@@ -8,6 +8,7 @@ were given stay given: what is left as a difference is what the change means.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ from streams.lane.privates import Record
 from streams.lane.replay import Contexts
 from streams.lane.wire import Wire
 from streams.policy.compile import compile_document, load_policy, read_document
+from streams.policy.document import Document
+from streams.policy.places import Places
 from streams.whatif.history import NoHistory
 
 
@@ -35,7 +38,7 @@ class Change(NamedTuple):
 
     @property
     def policy_version(self) -> str | None:
-        return None if self.policy is None else read_document(self.policy, self.policy_source)[0].version
+        return None if self.policy is None else parsed(self.policy, self.policy_source)[0].version
 
     @property
     def model_version(self) -> str | None:
@@ -48,7 +51,6 @@ class Alternatives:
     def __init__(self, change: Change, contexts: Contexts) -> None:
         self._change, self._contexts = change, contexts
         self._made: dict[int, tuple[Context, Context]] = {}  # by id of the recorded one, which is kept with it
-        self._policies: dict[tuple[str, str], CompiledPolicy] = {}
         self._models = models_of(change.model)
 
     def recorded(self, offsets: Mapping[str, int]) -> Context:
@@ -67,21 +69,27 @@ class Alternatives:
     def _instead(self, recorded: Context) -> Context:
         context = recorded
         if self._change.policy is not None:
-            policy = self._policy(recorded.policy)
+            version, sha256 = recorded.policy.version, recorded.policy.sha256
+            policy = policy_as(self._change.policy, self._change.policy_source, version, sha256)
             context = msgspec.structs.replace(context, policy=policy, calendars=calendars_for(policy.calendar))
         if self._models is not None:
             context = msgspec.structs.replace(context, models=self._models)
         return context
 
-    def _policy(self, recorded: CompiledPolicy) -> CompiledPolicy:
-        name = recorded.version, recorded.sha256
-        if name not in self._policies:
-            text, source = self._change.policy or "", self._change.policy_source
-            document, places = read_document(text, source)
-            policy = compile_document(document.model_copy(update={"version": name[0]}), places, text, source)
-            policy.sha256 = name[1]
-            self._policies[name] = policy
-        return self._policies[name]
+
+@lru_cache(maxsize=8)
+def parsed(text: str, source: str) -> tuple[Document, Places]:
+    """A policy document; every lane of a process asks for the same few."""
+    return read_document(text, source)
+
+
+@lru_cache(maxsize=8)
+def policy_as(text: str, source: str, version: str, sha256: str) -> CompiledPolicy:
+    """A policy under the version and hash of another."""
+    document, places = parsed(text, source)
+    policy = compile_document(document.model_copy(update={"version": version}), places, text, source)
+    policy.sha256 = sha256
+    return policy
 
 
 def models_of(model: str | None) -> Models | None:

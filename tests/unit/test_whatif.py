@@ -1,0 +1,202 @@
+"""Another policy over recorded history: exactly the leads that a lane under that policy treats otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from itertools import islice
+from typing import Any, cast
+
+import pytest
+
+from streams.bench.past import Control, Written, decided, policy_controls, written
+from streams.core.effects import RecordDecision, RouteLead, UpdateCase
+from streams.demo.simulator import SPAN_MS, START_AT, traffic
+from streams.demo.stage import control_records
+from streams.shipped import default_policy
+from streams.whatif.alternative import Plan
+from streams.whatif.change import Change
+from streams.whatif.history import GivenHistory
+from streams.whatif.run import pipeline_job, replay_changed
+from streams.whatif.window import Window
+from tests.factories import DAY, HOUR, a_label, a_review
+from tests.lanes import WIRE
+
+EVENTS, LEADS, LANES = 2_500, 400, 2
+SHIPPED = default_policy().read_text()
+END = START_AT + SPAN_MS + HOUR
+
+
+def policy(*edits: tuple[str, str]) -> str:
+    """The shipped policy with values replaced; the version stays, so that samples are drawn alike."""
+    text = SHIPPED
+    for old, new in edits:
+        assert text.count(old) >= 1, old
+        text = text.replace(old, new, 1)
+    return text
+
+
+WARM = policy(("warm_score: 50\n", "warm_score: 56\n"))
+
+
+@cache
+def history(text: str) -> GivenHistory:
+    """What lanes make of the same traffic under a policy; at the end, outcomes of some leads and a review."""
+    at = START_AT - HOUR
+    controls = [*policy_controls(text, at), *(Control(*each, at) for each in control_records(at))]
+    happened = [*written(islice(traffic(3, EVENTS, LEADS), EVENTS))]
+    keys = sorted({each.key for each in happened if each.key and each.key.startswith(b"L") and each.at < END - 8 * DAY})
+    for number, key in enumerate(keys):
+        outcome = ("won", "rejected", "accepted")[number % 3]
+        label = a_label(number, event_id=f"label-{number}", lead_id=key.decode(), outcome=outcome, occurred_at=END)
+        happened.append(Written("labels.outcomes", key, WIRE.encode(label), (), END))
+    review = a_review(1, lead_id=keys[0].decode(), case_id="case-x", dwell_ms=60_000, occurred_at=END)
+    happened.append(Written("cases.reviews", keys[0], WIRE.encode(review), (), END))
+    return decided(happened, controls, LANES, batch=200)
+
+
+@cache
+def summary(text: str, since: int | None = None, until: int | None = None) -> dict[str, Any]:
+    plan = Plan(Change(text, "a policy"), Window(since, until))
+    return replay_changed(history(SHIPPED), plan, processes=1).summary
+
+
+def tiers(found: GivenHistory, before: int = END + HOUR) -> dict[str, str]:
+    """The tier in which each lead was routed last, before a time."""
+    return {
+        route.lead_id: route.tier
+        for past in found.pasts
+        for record in past.outputs["leads.routed"]
+        if isinstance(route := WIRE.decode_any("leads.routed", record.value), RouteLead) and record.timestamp < before
+    }
+
+
+def opened(found: GivenHistory) -> Counter[tuple[str, str, int]]:
+    """Cases that opened: lead, queue, when."""
+    cases = (
+        cast(UpdateCase, WIRE.decode_any("cases.events", record.value))
+        for past in found.pasts
+        for record in past.outputs["cases.events"]
+    )
+    return Counter((case.lead_id, case.queue, case.opened_at) for case in cases if case.version == 1)
+
+
+def test_the_same_policy_under_another_name_differs_in_nothing() -> None:
+    found = summary(SHIPPED.replace('version: "', 'version: "other-'))
+    assert (found["differences"], found["decisions"]["by_aspect"], found["causes"]) == (0, {}, [])
+    assert found["decisions"]["recorded"] == found["decisions"]["replayed"] > 500
+    assert found["tiers"]["moved"] == 0
+    assert found["events"] == sum(len(records) for past in history(SHIPPED).pasts for records in past.inputs.values())
+
+
+def test_a_changed_threshold_moves_exactly_the_leads_that_a_lane_under_it_routes_otherwise() -> None:
+    recorded, expected = tiers(history(SHIPPED)), tiers(history(WARM))
+    moved = {lead for lead in recorded.keys() | expected.keys() if recorded.get(lead) != expected.get(lead)}
+    assert len(moved) > 10
+    found = summary(WARM)["tiers"]
+    assert set(found["moved_leads"]) == moved
+    assert found["moved"] == len(found["moved_leads"]) == len(moved)
+    assert (found["before"], found["after"]) == (counted(recorded, found), counted(expected, found))
+    for move in found["moves"]:
+        leads = [lead for lead in moved if (recorded[lead], expected[lead]) == (move["from"], move["to"])]
+        assert len(leads) == move["leads"]
+
+
+def counted(by_lead: dict[str, str], found: dict[str, Any]) -> dict[str, int]:
+    return {tier: sum(each == tier for each in by_lead.values()) for tier in found["before"]}
+
+
+def test_cases_are_those_that_a_lane_under_the_policy_opens() -> None:
+    before, after = opened(history(SHIPPED)), opened(history(WARM))
+    found = summary(WARM)["cases"]
+    assert {queue: n["recorded"] for queue, n in found.items() if n["recorded"]} == by_queue(before)
+    assert {queue: n["replayed"] for queue, n in found.items() if n["replayed"]} == by_queue(after)
+    for queue, n in found.items():
+        assert n["recorded"] + n["extra"] - n["fewer"] == n["replayed"]
+        for side in ("recorded", "replayed"):
+            assert sum(each[side] for each in n["by_condition"].values()) == n[side], queue
+
+
+def by_queue(cases: Counter[tuple[str, str, int]]) -> dict[str, int]:
+    return dict(Counter(queue for _, queue, _ in cases.elements()))
+
+
+def test_each_reason_names_the_threshold_that_changed_and_the_score() -> None:
+    kept = summary(WARM)["examples"]["tier"]
+    assert len(kept) == 20
+    for one in kept:
+        assert (one["before"], one["after"]) == ("T2_WARM", "T3_NURTURE")
+        found = re.fullmatch(r"warm_score 50 -> 56; score (\d+\.\d)", one["why"])
+        assert found
+        assert 50 <= float(found[1]) <= 56
+    assert summary(WARM)["causes"][0]["cause"] == "warm_score 50 -> 56"
+    assert summary(WARM)["changes"] == ["~ values.warm_score: 50 -> 56"]
+
+
+def test_examples_are_decisions_that_can_be_explained() -> None:
+    known = {
+        cast(RecordDecision, WIRE.decode_any("decisions", record.value)).decision_id
+        for past in history(SHIPPED).pasts
+        for record in past.outputs["decisions"]
+    }
+    assert {one["decision_id"] for one in summary(WARM)["examples"]["tier"]} <= known
+
+
+def test_labels_say_where_each_side_is_wrong() -> None:
+    recorded, expected = tiers(history(SHIPPED), END), tiers(history(WARM), END)
+    found = summary(WARM)["labels"]
+    keys = sorted({r.key for p in history(SHIPPED).pasts for r in p.inputs["labels.outcomes"] if r.key})
+    good = {key.decode(): number % 3 != 1 for number, key in enumerate(keys)}
+    assert found["leads"] == len(good)
+    assert found["good"] == sum(good.values())
+    for side, routed in (("recorded", recorded), ("replayed", expected)):
+        selected = {lead for lead in good if routed.get(lead) in ("T0_VIP", "T1_HOT", "T2_WARM")}
+        suppressed = {lead for lead in good if routed.get(lead) == "T4_SUPPRESS"}
+        assert found[side] == {
+            "accepts": len(selected),
+            "false_accepts": sum(not good[lead] for lead in selected),
+            "false_suppresses": sum(good[lead] for lead in suppressed),
+            "missed": sum(good[lead] and lead not in selected for lead in good),
+        }
+    assert found["replayed"]["accepts"] < found["recorded"]["accepts"]
+
+
+def test_longer_holds_are_counted_by_kind_and_name_the_rule() -> None:
+    found = summary(policy(("ooo_unknown_days: 7\n", "ooo_unknown_days: 14\n")))
+    assert found["holds"]["longer"].keys() == {"ooo"}
+    assert found["holds"]["lost"] == found["holds"]["shorter"] == {}
+    assert found["tiers"]["moved"] == 0
+    assert found["examples"]["holds"][0]["why"] == "holds.ooo_unknown_days 7 -> 14"
+
+
+def test_only_the_window_is_reported_and_the_change_begins_with_it() -> None:
+    middle = START_AT + SPAN_MS // 2
+    late, early = summary(WARM, middle), summary(WARM, None, middle)
+    assert late["events"] + early["events"] == summary(WARM)["events"]
+    journal = [pipeline_job(LANES).read_entry(r.value or b"") for p in history(SHIPPED).pasts for r in p.journal]
+    assert late["events"] == sum(entry.records for entry in journal if entry.now >= middle)
+    assert set(early["tiers"]["moved_leads"]) == moved_before(middle)
+    assert min(one["at"] for kept in late["examples"].values() for one in kept) >= late["from"]
+
+
+def moved_before(at: int) -> set[str]:
+    recorded, expected = tiers(history(SHIPPED), at), tiers(history(WARM), at)
+    return {lead for lead in recorded if recorded[lead] != expected.get(lead)}
+
+
+def test_a_group_that_the_policy_declares_is_compared_on_both_sides() -> None:
+    found = summary(policy(("warm_score: 50\n", "warm_score: 56\n"), ("  groups: []  ", "  groups: [country]  ")))
+    ratios = {(one["value"], one["ratio_of"]): one for one in found["fairness"]}
+    assert {one["group"] for one in found["fairness"]} == {"country"}
+    assert {ratio_of for _, ratio_of in ratios} == {"selection", "missed"}
+    assert ratios["DE", "selection"]["recorded"]["n"] == ratios["DE", "selection"]["replayed"]["n"] > 30
+    assert ratios["DE", "selection"]["replayed"]["rate"] < ratios["DE", "selection"]["recorded"]["rate"]
+
+
+def test_hours_come_with_the_policys_assumption_where_nothing_was_measured() -> None:
+    found = summary(WARM)
+    for queue, spent in found["hours"].items():
+        assert spent["source"] == "assumed: handling_minutes 15 of the policy"
+        assert spent["recorded"] == pytest.approx(found["cases"][queue]["recorded"] * 0.25)
+        assert spent["replayed"] == pytest.approx(found["cases"][queue]["replayed"] * 0.25)
