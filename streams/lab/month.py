@@ -109,7 +109,8 @@ class Month(msgspec.Struct):
 
     @property
     def is_empty(self) -> bool:
-        return not (self.decisions or self.ends or self.labels or self.outcomes or self.counts or self.people)
+        seen = (self.ends, self.labels, self.outcomes, self.counts, self.groups, self.people)
+        return not (self.decisions or any(seen))
 
     def day_of(self, at: int) -> int:
         return (at - self.start) // DAY_MS
