@@ -25,7 +25,9 @@ from streams.topics import ALARMS, APPROVALS, GUARDS, HISTORY, MODELS, POLICIES,
 
 __all__ = ["ControlWriter", "Fenced", "NotWritten", "Stamp", "Standing", "read_control"]
 TRANSACTION_SECONDS = 30.0
-FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.INVALID_PRODUCER_ID_MAPPING}
+FENCED = {
+    KafkaError._FENCED, KafkaError._FATAL, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.INVALID_PRODUCER_ID_MAPPING,
+}  # fmt: skip
 LOOK = {
     POLICIES.name: "leadlane policy show",
     ROSTER.name: "leadlane roster show",

@@ -89,28 +89,33 @@ def rollback(registry: Registry, stamp: Stamp, to: str | None = None) -> Move:
     """Go back to the former champion at once, pinned; nothing is learned or moved until somebody acknowledges.
 
     No challenger decides any more. The line that fails goes on as the shadow if there is none, so that its figures do.
+    `to` names another version that decided before, or an earlier one of the champion's line: no way around the gates.
     """
     roles = registry.roles
     if roles.champion == RULES and roles.challenger is None and to is None:
         return Refused("the rules decide alone already", already=True)
-    kept = [version for version in (*roles.former, RULES) if version == RULES or version in registry.versions]
+    known = {RULES, *registry.versions}
+    kept = [version for version in dict.fromkeys((*roles.former, RULES)) if version in known]
     back = to or (RULES if roles.champion == RULES else kept[0])
-    if back != RULES and back not in registry.versions:
-        return _unknown(registry, back)
     if back == roles.champion and roles.challenger is None:
         return Refused(
             f"{back} is the champion already; `leadlane model pin champion` keeps it where it is", already=True
         )
-    after = roles.former[roles.former.index(back) + 1 :] if back in roles.former else roles.former
-    failed = roles.challenger if roles.champion == RULES else roles.champion
-    stays = roles.shadow or (failed if registry.line(failed) != registry.line(back) else None)
-    since = {role: at for role, at in roles.since.items() if role == "shadow"} | {"champion": stamp.at}
-    if roles.shadow is None and stays is not None:
-        since["shadow"] = stamp.at
-    follows: tuple[Role, ...] = ("shadow",) if stays and (roles.shadow is None or "shadow" in roles.follows) else ()
+    if back not in (*kept, roles.champion) and not _is_earlier(registry, back):
+        return Refused(
+            f"expected a champion of before ({', '.join(kept)}) or an earlier version of the champion's line, got"
+            f" {back!r}: others come through shadow and challenger"
+        )
+    watched = roles.shadow if registry.line(roles.shadow) != registry.line(back) else None
+    failed = roles.challenger if roles.champion in (RULES, back) else roles.champion
+    looks_on = watched or (failed if registry.line(failed) != registry.line(back) else None)
+    since = {"champion": stamp.at}
+    if looks_on is not None:
+        since["shadow"] = roles.since.get("shadow", stamp.at) if watched else stamp.at
+    follows: tuple[Role, ...] = ("shadow",) if looks_on and (watched is None or "shadow" in roles.follows) else ()
     new = replace(
-        roles, champion=back, challenger=None, challenger_share=0.0, shadow=stays, follows=follows, former=after,
-        frozen=True, since=since,
+        roles, champion=back, challenger=None, challenger_share=0.0, shadow=looks_on, follows=follows, since=since,
+        former=roles.former[roles.former.index(back) + 1 :] if back in roles.former else roles.former, frozen=True,
     )  # fmt: skip
     return moved(registry, new, stamp)
 
@@ -179,6 +184,14 @@ def challenge_rows(registry: Registry, version: ModelVersion, now: int, row: Lea
 def promotion_rows(registry: Registry, version: ModelVersion, row: LearningRow) -> tuple[Gate, ...]:
     """The gates before a version is promoted, as they stand, but for who approves."""
     return promotion_gates(role_of(registry, version), metrics_of(version.document), row)
+
+
+def _is_earlier(registry: Registry, version: str) -> bool:
+    """Whether it is of the champion's line, and no newer than the champion."""
+    found, champion = registry.versions.get(version), registry.versions.get(registry.roles.champion)
+    if found is None or champion is None:
+        return False
+    return found.line == champion.line and (found.at, found.version) <= (champion.at, champion.version)
 
 
 def _unknown(registry: Registry, name: str) -> Refused:

@@ -161,9 +161,27 @@ def test_a_rollback_goes_where_a_person_says() -> None:
     assert made.roles == "champion online-000002, FROZEN"
     made.write(moves.rollback(made.registry, stamp(LATER + 5), "rules"))
     assert made.roles == "champion rules, shadow online-000002 (follows), FROZEN"
-    assert moves.rollback(made.registry, stamp(), "online-9") == Refused(
-        "expected a version or a line (online), got 'online-9'"
-    )
+
+
+def test_a_rollback_is_no_way_around_the_gates() -> None:
+    made = promoted()
+    made.write(moves.pin(made.registry, "champion", stamp()))
+    made.see(a_version("online-000002", LATER + 2), a_version("next-000001", LATER + 2))
+    for name in ("online-000002", "next-000001", "next", "online-9"):
+        assert moves.rollback(made.registry, stamp(), name) == Refused(
+            "expected a champion of before (rules) or an earlier version of the champion's line, got"
+            f" {name!r}: others come through shadow and challenger"
+        )
+
+
+def test_a_line_that_decides_again_is_no_shadow_any_more_and_the_one_that_fails_is() -> None:
+    made = promoted()
+    made.see(a_version("next-000001", LATER + 2))
+    promoted("next", made, at=LATER + 3)
+    made.write(moves.shadow(made.registry, "online", stamp(2 * LATER)))
+    made.write(moves.rollback(made.registry, stamp(2 * LATER + 1)))
+    assert made.roles == "champion online-000001, shadow next-000001 (follows), FROZEN"
+    assert made.registry.roles.since == {"champion": 2 * LATER + 1, "shadow": 2 * LATER + 1}
 
 
 def test_a_former_champion_that_is_gone_is_passed_over() -> None:
