@@ -23,6 +23,7 @@ from streams.errors import LeadlaneError
 COMMON = ("event_id", "lead_id", "occurred_at", "source")  # every record has them: never mapped as fields
 Scalar = str | float | bool | None
 EPOCH_MS = {"epoch_s": 1000, "epoch_ms": 1}
+LEARNING_ALONE = {"description", "file", "null_values", "learning"}  # a mapping of no more is for learning alone
 
 
 class BadMapping(LeadlaneError):
@@ -158,6 +159,47 @@ class RecordRule(Part):
     fields: dict[str, Any]
 
 
+class LabelRule(Part):
+    """Which column says what became of a row, and which of its values are good."""
+
+    column: str
+    positive: Annotated[tuple[str, ...], Field(min_length=1)]
+    negative: tuple[str, ...] | None = None  # None: every other value; else what is in neither is a fault of the row
+
+
+class LearningRules(Part):
+    """What `leadlane backtest` learns from: the label, and the columns that it may not look at."""
+
+    label: LabelRule | None = None  # None: the outcome of the OutcomeLabel record
+    drop: tuple[str, ...] = ()  # instead of unused_columns
+    numeric: tuple[str, ...] = ()  # numbers whatever they look like: other text is a fault of the row
+    categorical: tuple[str, ...] = ()  # names even where they look like numbers
+
+    def columns(self) -> list[tuple[str, str]]:
+        """Every (column, where it is used)."""
+        used = [(self.label.column, "learning.label.column")] if self.label else []
+        lists = (("drop", self.drop), ("numeric", self.numeric), ("categorical", self.categorical))
+        return used + [(name, f"learning.{word}") for word, names in lists for name in names]
+
+
+class LearningMapping(Part):
+    """A mapping for `leadlane backtest` alone: how to read the file, and what to learn."""
+
+    description: str = ""
+    file: FileFormat = FileFormat()
+    null_values: tuple[str, ...] = ("",)
+    learning: LearningRules
+
+    @model_validator(mode="after")
+    def _has_label(self) -> LearningMapping:
+        if self.learning.label is None:
+            raise ValueError("expected learning.label with column and positive: no OutcomeLabel record states it")
+        return self
+
+    def columns(self) -> list[tuple[str, str]]:
+        return self.learning.columns()
+
+
 class Mapping(Part):
     """The whole file."""
 
@@ -168,6 +210,7 @@ class Mapping(Part):
     time: TimeOfRow
     null_values: tuple[str, ...] = ("",)
     unused_columns: dict[str, str] = {}  # column -> why it is left out; for readers
+    learning: LearningRules | None = None
     records: Annotated[tuple[RecordRule, ...], Field(min_length=1)]
 
     def columns(self) -> list[tuple[str, str]]:
@@ -179,18 +222,32 @@ class Mapping(Part):
             at = f"records[{number}] ({rule.record})"
             used += [(when.column, f"{at}.when") for when in rule.when]
             used += [(name, f"{at}.fields.{path}") for path, spec in leaves(rule.fields) for name in _reads(spec)]
-        return used
+        return used + (self.learning.columns() if self.learning else [])
 
 
 def load_mapping(path: Path) -> Mapping:
     """The mapping in a YAML file. BadMapping lists every fault."""
+    return mapping_from(_document(path), str(path))
+
+
+def load_learning_mapping(path: Path) -> Mapping | LearningMapping:
+    """The mapping in a YAML file for learning: a whole one, or file, null_values and learning. BadMapping as above."""
+    document = _document(path)
+    if not isinstance(document, dict) or "learning" not in document or not document.keys() <= LEARNING_ALONE:
+        return mapping_from(document, str(path))
     try:
-        document = yaml.safe_load(path.read_text("utf-8"))
+        return LearningMapping.model_validate(document)
+    except ValidationError as error:
+        raise BadMapping(_listed(str(path), [_fault(fault) for fault in error.errors()])) from None
+
+
+def _document(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise BadMapping(f"{path}: expected a mapping file, but: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadMapping(f"{path}: expected YAML, but: {error}") from error
-    return mapping_from(document, str(path))
 
 
 def mapping_from(document: Any, where: str = "mapping") -> Mapping:
@@ -205,7 +262,7 @@ def mapping_from(document: Any, where: str = "mapping") -> Mapping:
     try:
         mapping = Mapping.model_validate(prepared)
     except ValidationError as error:
-        faults += [f"{_path(fault['loc'])}: {_text(fault)}" for fault in error.errors()]
+        faults += [_fault(fault) for fault in error.errors()]
         raise BadMapping(_listed(where, faults)) from None
     faults += [fault for n, rule in enumerate(mapping.records) for fault in _field_faults(rule, n)]
     if faults:
@@ -213,7 +270,7 @@ def mapping_from(document: Any, where: str = "mapping") -> Mapping:
     return mapping
 
 
-def check_columns(mapping: Mapping, header: Sequence[str], where: str) -> None:
+def check_columns(mapping: Mapping | LearningMapping, header: Sequence[str], where: str) -> None:
     """BadMapping unless the file has every column that the mapping names."""
     faults = [
         f"{at}: expected a column of {where}, got {name!r}{nearest(name, header)}"
@@ -294,6 +351,10 @@ def _field_faults(rule: RecordRule, number: int) -> list[str]:
         if field.required and name not in COMMON and name not in rule.fields
     ]
     return faults
+
+
+def _fault(fault: Any) -> str:
+    return f"{_path(fault['loc']) or 'at the top'}: {_text(fault)}"
 
 
 def _path(loc: tuple[int | str, ...], start: str = "") -> str:

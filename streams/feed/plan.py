@@ -133,11 +133,11 @@ class Plan:
 def _maker(rule: RecordRule, header: Sequence[str], mapping: Mapping) -> _Maker:
     return _Maker(
         rule.record, RECORD[rule.record], TOPIC_OF[rule.record],
-        _qualifies(rule.when, header), round(rule.after_seconds * 1000), _fields(rule.fields, header, mapping),
+        qualifies_by(rule.when, header), round(rule.after_seconds * 1000), _fields(rule.fields, header, mapping),
     )  # fmt: skip
 
 
-def _qualifies(conditions: tuple[When, ...], header: Sequence[str]) -> Qualifies:
+def qualifies_by(conditions: tuple[When, ...], header: Sequence[str]) -> Qualifies:
     tests = [
         (header.index(when.column), None if when.in_ is None else frozenset(when.in_), frozenset(when.not_in))
         for when in conditions

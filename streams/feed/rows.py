@@ -42,7 +42,7 @@ class CsvFile:
         csv.field_size_limit(CELL_LIMIT)
         try:
             self.digest = _digest(path)
-            self._delimiter = form.delimiter or self._sniffed()
+            self.delimiter = form.delimiter or self._sniffed()
             with self._open() as text:
                 self.header: tuple[str, ...] = tuple(next(self._reader(text), ()))
         except OSError as error:
@@ -53,7 +53,7 @@ class CsvFile:
             ) from error
         if len(self.header) < 2:
             raise BadFile(
-                f"{path}: expected a header with columns split by {self._delimiter!r}, got {list(self.header)}. "
+                f"{path}: expected a header with columns split by {self.delimiter!r}, got {list(self.header)}. "
                 "State file.delimiter in the mapping."
             )
         twice = sorted({name for name in self.header if self.header.count(name) > 1})
@@ -81,7 +81,7 @@ class CsvFile:
         return io.TextIOWrapper(binary, encoding=self._form.encoding, newline="")
 
     def _reader(self, text: io.TextIOWrapper) -> csv._reader:  # type: ignore[name-defined]
-        return csv.reader(text, delimiter=self._delimiter, quotechar=self._form.quote)
+        return csv.reader(text, delimiter=self.delimiter, quotechar=self._form.quote)
 
     def _sniffed(self) -> str:
         """The delimiter that splits the header most often: what csv.Sniffer guesses from prose is no better."""
