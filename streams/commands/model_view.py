@@ -81,22 +81,14 @@ def roles_of(registry: Registry, version: str) -> list[str]:
     return [*named, "former champion"] if version in roles.former else named
 
 
+COLUMNS = ("version", "role", "learned", "auc", "lift", "loss", "ece", "published")
+
+
 def print_list(registry: Registry) -> None:
-    """All versions and who decides."""
+    """All versions and who decides; lift is that of the top decile."""
     table = Table(box=None, pad_edge=False)
-    for column in (
-        "version",
-        "role",
-        "examples",
-        "positives",
-        "auc",
-        "lift@10 %",
-        "log-loss",
-        "ece",
-        "labels",
-        "since",
-    ):
-        table.add_column(column, overflow="fold", no_wrap=column in ("version", "since"))
+    for column in COLUMNS:
+        table.add_column(column, no_wrap=column != "role", overflow="fold")
     for version, cells in rows(registry):
         table.add_row(*map(Text, cells), style="" if roles_of(registry, version) else "dim")
     Console().print(table)
@@ -108,16 +100,14 @@ def print_list(registry: Registry) -> None:
 
 def rows(registry: Registry) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The lines of the list; the rules are always there."""
-    yield RULES, (RULES, "; ".join(roles_of(registry, RULES)) or "-", *["-"] * 8)
+    yield RULES, (RULES, "; ".join(roles_of(registry, RULES)), *[""] * 6)
     for version in listed(registry):
         document, metrics = document_of(version), metrics_of(version.document)
-        readable = isinstance(document, ModelDocument)
-        counted = (f"{document.examples:,}", f"{document.positives:,}") if readable else ("UNUSABLE", "-")  # type: ignore[union-attr]
-        yield version.version, (
-            version.version, "; ".join(roles_of(registry, version.version)) or "-", *counted, _number(metrics.auc, 3),
-            _interval(metrics.lift_at_10), _number(metrics.log_loss, 4), _number(metrics.ece, 4), f"{metrics.labels:,}",
-            utc(version.at),
-        )  # fmt: skip
+        learned = "UNUSABLE" if isinstance(document, str) else f"{document.examples:,}"
+        lift = None if metrics.lift_at_10 is None else metrics.lift_at_10.value
+        figures = (_number(metrics.auc, 3), _number(lift, 2), _number(metrics.log_loss, 3), _number(metrics.ece, 3))
+        held = "; ".join(roles_of(registry, version.version))
+        yield version.version, (version.version, held, learned, *figures, utc(version.at))
 
 
 def print_version(
