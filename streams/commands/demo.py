@@ -80,6 +80,8 @@ def report(result: dict[str, Any]) -> Table:
         ("holds", f"{result['holds_set']:,} set, {result['holds_lifted']:,} lifted"),
         ("  by kind", _words(result["holds_by_kind"])),
         ("outreach", _words(result["verdicts"])),
+        ("outcomes", f"{result['outcomes']:,}, of them learned {result['examples_learned']:,}"),
+        ("models", _models(result)),
     )
     table = Table(title="Leadlane demo", box=None, show_header=False, title_justify="left", pad_edge=False)
     for name, value in rows:
@@ -91,8 +93,8 @@ def where_to_look(tally: Tally, running_at: str | None, data_dir: Path | None) -
     """What the run is an example of, and how to look closer while its Kafka, or its data, is there."""
     lines = [
         "",
-        f"SLA clocks and the settling time of new leads ran {TIME_LAPSE} times faster than in the shipped policy;",
-        "all else is as shipped. Some of what was decided:",
+        f"SLA clocks and the settling time of new leads ran {TIME_LAPSE} times faster than in the shipped policy, and",
+        "a model may look on after fewer outcomes; all else is as shipped. Some of what was decided:",
         "",
         *(f"  {one_line(decision)}" for decision in _examples(tally)[:EXAMPLES_SHOWN]),
         "",
@@ -117,6 +119,14 @@ def _examples(tally: Tally) -> list[RecordDecision]:
 def _commands(tally: Tally, brokers: str) -> list[str]:
     explained = [f"  leadlane explain {decision.decision_id}" for decision in _examples(tally)[:COMMANDS_SHOWN]]
     return [f"  export LEADLANE_BROKERS={brokers}", *explained, "  leadlane dlq list"]
+
+
+def _models(result: dict[str, Any]) -> str:
+    newest, role = result["model"], result["model_role"]
+    if newest is None:
+        return "none yet"
+    looks_on = "it scores every lead and decides none" if role == "shadow" else role or "no role yet: too few outcomes"
+    return f"{result['models_published']:,} published, newest {newest}: {looks_on}"
 
 
 def _words(counts: dict[str, int]) -> str:

@@ -16,7 +16,7 @@ from streams.settings import Settings
 
 FOLLOWED = (
     topics.DECISIONS, topics.ROUTED, topics.LEAD_SCORES, topics.CADENCES, topics.CASE_EVENTS, topics.CASES_OPEN,
-    topics.VERDICTS, topics.DEAD_LETTERS, topics.JOURNAL,
+    topics.VERDICTS, topics.DEAD_LETTERS, topics.JOURNAL, topics.EXAMPLES,
 )  # fmt: skip
 POLL_SECONDS = 0.1
 

@@ -6,7 +6,7 @@ Law of this module: seeded, and time comes from the caller. Cases and times in, 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
@@ -53,6 +53,7 @@ ABOUT_OUTREACH = (
     Verdict("reject", 0.3, ("COMPLIANCE",)),
 )
 OVERRIDE_TO = "T3_NURTURE"
+INSIGHT = 8  # how much more often people do what fits the lead
 SECOND_CLAIM_SHARE = 0.05  # a colleague claims the same case: the later one is refused
 LIFTS = frozenset({"N07", "N09", "N21", "N23", "N24"})  # who answered such a reply lets automation go on
 
@@ -60,8 +61,15 @@ LIFTS = frozenset({"N07", "N09", "N21", "N23", "N24"})  # who answered such a re
 class Reps:
     """Everybody at the desk. `see` what happens to cases, then send what is `due`."""
 
-    def __init__(self, seed: int, queues: Mapping[str, tuple[str, ...]], run: str) -> None:
-        """`queues`: rep -> the queues they serve."""
+    def __init__(
+        self,
+        seed: int,
+        queues: Mapping[str, tuple[str, ...]],
+        run: str,
+        is_good: Callable[[str], bool] | None = None,
+    ) -> None:
+        """`queues`: rep -> the queues they serve. `is_good`: the truth about a lead, which people mostly see."""
+        self._is_good = is_good
         self._random = Random(f"reps {seed}")
         self._queues, self._run = queues, run
         self._known: set[str] = set()
@@ -93,7 +101,14 @@ class Reps:
 
     def _decide(self, case: UpdateCase, rep: str, at: int) -> list[Event]:
         verdicts = ABOUT_OUTREACH if case.request_id else ABOUT_A_LEAD
-        verdict = self._random.choices(verdicts, [verdict.share for verdict in verdicts])[0]
+        shares = [verdict.share for verdict in verdicts]
+        if self._is_good is not None and not case.request_id:
+            meant = "approve" if self._is_good(case.lead_id) else "reject"
+            shares = [
+                share * (INSIGHT if verdict.action == meant else 1)
+                for share, verdict in zip(shares, verdicts, strict=True)
+            ]
+        verdict = self._random.choices(verdicts, shares)[0]
         code = self._random.choice(verdict.codes) if verdict.codes else None
         fields: dict[str, Any] = {"reason_code": code, "dwell_ms": self._random.randint(4_000, 90_000)}
         fields["evidence_opened"] = tuple(item.event_id for item in case.evidence[:2])

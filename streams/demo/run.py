@@ -13,23 +13,29 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, get_args
 
 from streams import shipped, topics
-from streams.core.effects import UpdateCase
+from streams.core.context import ModelVersion
+from streams.core.effects import RouteLead, UpdateCase
 from streams.core.events import Event
+from streams.demo.outcomes import Outcomes
 from streams.demo.outputs import Outputs, Seen
 from streams.demo.reps import Reps
 from streams.demo.simulator import SPAN_MS, TOPIC_OF, Message, traffic
 from streams.demo.stage import ACTOR, REASON, REPS, control_topics, demo_policy
-from streams.demo.summary import Account, Tally, summary
+from streams.demo.summary import Account, Learned, Tally, summary
 from streams.demo.view import Screen, Snapshot
-from streams.demo.worker import WorkerProcess
+from streams.demo.worker import LabProcess, WorkerProcess
+from streams.demo.world import people
 from streams.kafka import admin
+from streams.kafka.changes import ACTIVE
 from streams.kafka.codec import event_headers, wire_for
-from streams.kafka.control import ControlWriter
+from streams.kafka.control import ControlWriter, read_control
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.sender import Sender
+from streams.lab.registry import Role
 from streams.policy.publish import Publisher, Stamp
 from streams.settings import Settings, load_settings
 
@@ -38,7 +44,10 @@ EVENTS_PER_LEAD = 20  # at least; a short demo has fewer leads
 STEP_SECONDS = 0.002
 DRAIN_SECONDS = 20.0  # without any progress
 SETTLE_SECONDS = 0.5
+WAIT_SECONDS = 0.1
+LEARN_SECONDS = 10.0  # for the lab to learn what is left
 LINGER_MS = 1
+INTERVAL, MODEL_SECONDS = "LEADLANE_LAB_MODEL_INTERVAL_SECONDS", "5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +78,13 @@ def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]
         settings = load_settings(brokers=broker.bootstrap, lanes=options.lanes)
         stage = Demo(options, settings, screen, stop)
         stage.set_up()
-        screen.say(f"Kafka is up at {broker.bootstrap}; starting a worker ({folder / 'worker.log'}) ...")
-        with WorkerProcess(broker.bootstrap, settings.lanes, folder / "worker.log") as worker:
+        screen.say(f"Kafka is up at {broker.bootstrap}; starting a worker and a lab (logs in {folder}) ...")
+        with (
+            WorkerProcess(broker.bootstrap, settings.lanes, folder / "worker.log") as worker,
+            LabProcess(broker.bootstrap, settings.lanes, folder / "lab.log", **{INTERVAL: MODEL_SECONDS}) as lab,
+        ):
             with screen:
-                result = stage.play(worker)
+                result = stage.play(worker, lab)
             report(result, stage.tally, broker.bootstrap)
             if options.keep and not stop.is_set():
                 stop.wait()
@@ -89,9 +101,10 @@ class Demo:
         self._began_ms = int(time.time() * 1000)
         self._run = f"d{self._began_ms:x}"
         self._policy = demo_policy(shipped.default_policy().read_text("utf-8"))
-        self._reps = Reps(options.seed, {rep: queues for rep, queues, _ in REPS}, self._run)
         self._sender: Sender
         self._outputs: Outputs
+        self._crm: Outcomes
+        self._reps: Reps
         self._duplicates = 0
         self._signals = 0
 
@@ -104,7 +117,7 @@ class Demo:
         self._sender = Sender(self._settings, linger_ms=LINGER_MS)
         self._outputs = Outputs(self._settings)
 
-    def play(self, worker: WorkerProcess) -> dict[str, Any]:
+    def play(self, worker: WorkerProcess, lab: LabProcess) -> dict[str, Any]:
         """Send, watch, drain, count."""
         self._outputs.start()
         try:
@@ -114,6 +127,7 @@ class Demo:
             self._sender.flush()
             self._drain(worker)
             outcomes = worker.outcomes()
+            learned = self._learned(lab)
         finally:
             self._outputs.stop()
         account = Account(
@@ -124,7 +138,7 @@ class Demo:
             dead_letters=self.tally.letters.total(),
             journaled=self.tally.journaled,
         )
-        return summary(self.tally, account, sending, self._signals, self._duplicates)
+        return summary(self.tally, account, sending, self._signals, self._duplicates, learned)
 
     def _send_all(self, began: float, worker: WorkerProcess) -> None:
         options = self._options
@@ -132,6 +146,8 @@ class Demo:
         leads = max(1, min(MOST_LEADS, events // EVENTS_PER_LEAD))
         start_at = int(time.time() * 1000) + int(options.seconds * 1000) - SPAN_MS
         others = "" if self._outputs.is_first else f"{self._run}-"  # the leads of an earlier run are all routed
+        self._crm = Outcomes(options.seed, people(Random(options.seed), leads, others), self._run)
+        self._reps = Reps(options.seed, {rep: queues for rep, queues, _ in REPS}, self._run, is_good=self._crm.is_good)
         messages = traffic(options.seed, events, leads, start_at=start_at, run=self._run, lead_prefix=others)
         while not self._stop.is_set():
             elapsed = time.monotonic() - began
@@ -158,11 +174,23 @@ class Demo:
             self._take_in()
             time.sleep(STEP_SECONDS)
 
+    def _learned(self, lab: LabProcess) -> Learned:
+        """What the lab has learned, once it has taken in every outcome or time is up."""
+        deadline = time.monotonic() + LEARN_SECONDS
+        while (examples := lab.examples()) < self.tally.outcomes and time.monotonic() < deadline:
+            lab.must_run()
+            time.sleep(WAIT_SECONDS)
+        lab.snapshot()
+        models = dict(read_control(self._settings, topics.MODELS, ModelVersion).records)
+        roles, newest = models.pop(ACTIVE, None), max(models, default=None)
+        role = next((role for role in get_args(Role) if roles and getattr(roles, role) == newest), None)
+        return Learned(examples, lab.versions(), newest, role)
+
     def _turn(self, elapsed: float) -> None:
         """Take outputs in, let people act, show."""
         now = int(time.time() * 1000)
         self._take_in()
-        for event in self._reps.due(now):
+        for event in (*self._reps.due(now), *self._crm.due(now)):
             self._write(TOPIC_OF[type(event).__name__], event.lead_id.encode(), event)
         self._sender.poll()
         tally, options = self.tally, self._options
@@ -173,6 +201,8 @@ class Demo:
     def _take_in(self) -> None:
         for seen in self._outputs.take():
             record = None if seen.value is None else self._wire.decode_any(seen.topic, seen.value)
+            if isinstance(record, RouteLead):
+                self._crm.see(record, int(seen.at * 1000))
             if seen.topic == topics.CASES_OPEN.name:
                 self._tell_reps(record, seen)
             elif record is not None:

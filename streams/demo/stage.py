@@ -1,6 +1,7 @@
 """What the control topics are given before the demo begins: a policy in time lapse, reps, approvals.
 
-Law of this module: the demo's policy is the shipped one in all but its clocks, and its version says so.
+Law of this module: the demo's policy is the shipped one in all but its clocks and how many outcomes a model must have
+seen, and its version says so.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from streams.demo.happenings import APPROVED, APPROVED_AUDIENCE
 from streams.topics import TOPIC, Topic
 
 TIME_LAPSE = 60  # an SLA of a minute runs out in a second
+COLD_START = {"least_labels": 150, "least_positives": 20}
 ACTOR = "demo"
 REASON = "set up the demo"
 WORKDAY_SECONDS = 8 * 3600
@@ -36,14 +38,18 @@ REPS: tuple[tuple[str, tuple[str, ...], float], ...] = (
 
 
 def demo_policy(shipped: str) -> str:
-    """The shipped policy with SLA budgets and settling time TIME_LAPSE times shorter, on the wall clock."""
+    """The shipped policy with SLA budgets and settling time TIME_LAPSE times shorter, and a small cold start."""
     document: dict[str, Any] = yaml.safe_load(shipped)
     document["version"] = f"{document['version']}-demo-{TIME_LAPSE}x"
-    document["description"] = f"The shipped policy in time lapse for the demo: clocks run {TIME_LAPSE} times faster."
+    document["description"] = (
+        f"The shipped policy in time lapse for the demo: clocks run {TIME_LAPSE} times faster, and a model may look on"
+        " after few outcomes."
+    )
     document["sla_defaults"]["clock"] = "wall"
     for sla in document["slas"].values():
         sla["budget"] = f"{_seconds(sla['budget']) / TIME_LAPSE:g} s"
     document["values"]["settling_minutes"] //= TIME_LAPSE
+    document["learning"] |= COLD_START
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from streams.core.effects import (
     AnswerRequest,
     CommandCadence,
+    EmitExample,
     PublishScore,
     RecordDecision,
     RouteLead,
@@ -83,6 +84,7 @@ class Tally:
     commands: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
     scores: int = 0
+    outcomes: int = 0  # that can be learned from
     letters: Counter[str] = field(default_factory=Counter)  # by error class
     recent: deque[RecordDecision] = field(default_factory=lambda: deque(maxlen=RECENT))
     examples: dict[str, RecordDecision] = field(default_factory=dict)  # by condition: the first that it held in
@@ -105,6 +107,8 @@ class Tally:
                 self.verdicts[record.verdict] += 1
             case PublishScore():
                 self.scores += 1
+            case EmitExample():
+                self.outcomes += 1
             case DeadLetter():
                 self.letters[record.error_class] += 1
             case JournalEntry():
@@ -180,7 +184,24 @@ class Account:
         return self.produced - self.accounted
 
 
-def summary(tally: Tally, account: Account, seconds: float, events_sent: int, duplicates_sent: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the lab has made of the outcomes."""
+
+    examples: int = 0
+    versions: int = 0  # published
+    newest: str | None = None
+    role: str | None = None  # of the newest
+
+
+def summary(
+    tally: Tally,
+    account: Account,
+    seconds: float,
+    events_sent: int,
+    duplicates_sent: int,
+    learned: Learned,
+) -> dict[str, Any]:
     """The JSON object of `leadlane demo --json`."""
     latency = tally.latency
     cold = min(COLD_SECONDS, seconds / 3)
@@ -209,6 +230,11 @@ def summary(tally: Tally, account: Account, seconds: float, events_sent: int, du
         "events_per_second": round(events_sent / seconds, 1) if seconds else 0.0,
         "latency_ms": {**latency.quantiles(cold), "after_seconds": round(cold, 1)},
         "latency_ms_with_start": latency.quantiles(),
+        "outcomes": tally.outcomes,
+        "examples_learned": learned.examples,
+        "models_published": learned.versions,
+        "model": learned.newest,
+        "model_role": learned.role,
         "journaled": account.journaled,
         "lost": account.lost,
     }

@@ -141,7 +141,7 @@ def _head(snapshot: Snapshot) -> Text:
         (f"{1 - tally.human_share:.1%}", "bold green"), " automatic   ",
         (f"{tally.letters.total()}", "bold"), " dead letters",
     )  # fmt: skip
-    return text.append(f"\npolicy {snapshot.policy}", style="dim")
+    return text.append(f"\npolicy {snapshot.policy}   {tally.outcomes:,} outcomes to learn from", style="dim")
 
 
 def _counts(counts: Mapping[str, int], unit: str) -> RenderableType:

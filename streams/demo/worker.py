@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -137,11 +138,23 @@ class LabProcess(Process):
     command = "lab"
     port_variable = "LEADLANE_LAB_WEB_PORT"
 
+    def examples(self) -> int:
+        """How many it has learned, as /metrics says."""
+        return self._figure("leadlane_lab_examples")
+
+    def versions(self) -> int:
+        """How many it has published."""
+        return self._figure("leadlane_lab_snapshots_total")
+
     def snapshot(self) -> str:
         """Publish what is learned now; the version, or why there is none."""
         asked = urllib.request.Request(f"{self.url}/snapshot", method="POST")
         with urllib.request.urlopen(asked, timeout=READY_SECONDS) as answer:
             return str(answer.read().decode())
+
+    def _figure(self, name: str) -> int:
+        found = re.search(rf"^{name} (\S+)$", self.exposition(), re.M)
+        return int(float(found[1])) if found else 0
 
 
 def outcomes_from(exposition: str) -> Counter[str]:

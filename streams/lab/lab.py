@@ -23,6 +23,7 @@ from streams.kafka.control import NotWritten
 from streams.lab.announcing import Announcer
 from streams.lab.checkpoint import BadCheckpoint, Checkpoint
 from streams.lab.gates import LAB
+from streams.lab.gauges import show_model
 from streams.lab.intake import Intake
 from streams.lab.keeper import Keeper
 from streams.lab.leaks import allowed
@@ -244,9 +245,12 @@ class Lab:
             await self._keep()  # what is made known was kept before
         learner = learning.learner
         is_warm = learner.examples >= row.least_labels and learner.positives >= row.least_positives
-        version = learning.snapshot(Stamp(LAB, f"learned {learning.taken:,} examples", now))
+        stamp = Stamp(LAB, f"learned {learning.taken:,} examples", now)
+        groups = len(standing.context.policy.governance.groups)
+        version = learning.snapshot(stamp, self._overseer.impact() if groups else None, groups)
         done = await self._announcer.model(version, is_warm)
         self._published, self._published_at = version.version, now
+        show_model(learning.matured.quality())
         return f"{version.version} published" if done else f"{version.version} refused, see the log"
 
     async def _keep(self) -> None:

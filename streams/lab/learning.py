@@ -13,7 +13,9 @@ import msgspec
 
 from streams.core.context import ModelVersion, Stamp
 from streams.core.effects import EmitExample
+from streams.lab.gates import ImpactRatio
 from streams.lab.learner import Learner
+from streams.lab.matured import Matured
 
 DIGITS = 9  # of examples in a version's name: names in order are versions in order
 
@@ -25,6 +27,7 @@ class Kept(msgspec.Struct, array_like=True):
     next: int
     heard_at: int
     learner: bytes
+    matured: bytes
 
 
 class Learning:
@@ -32,7 +35,7 @@ class Learning:
 
     def __init__(self, line: str) -> None:
         self.line = line
-        self.learner = Learner()
+        self.learner, self.matured = Learner(), Matured(line)
         self.taken = 0  # examples, corrections among them
         self.next = 0  # offset: whatever stands before it is learned
         self.heard_at = 0  # emitted_at of the newest example, ms UTC
@@ -47,6 +50,7 @@ class Learning:
         if offset < self.next:
             return False
         features, learner = example.features, self.learner
+        self.matured.see(example, learner.predict(features))
         if example.supersedes is None or example.previous is None:
             learner.learn(features, example.label, example.rule_score)
         else:
@@ -59,14 +63,17 @@ class Learning:
         """A person lets a feature in, from the next example on."""
         self.learner.allow(feature)
 
-    def snapshot(self, stamp: Stamp) -> ModelVersion:
-        """What is known now, as a model version."""
-        document = self.learner.document(self.version, self.line, self.next - 1)
+    def snapshot(self, stamp: Stamp, impact: ImpactRatio | None = None, groups: int | None = None) -> ModelVersion:
+        """What is known now, as a model version. `impact` and `groups`: what governance says of fairness."""
+        metrics = msgspec.to_builtins(self.matured.metrics(impact, groups))
+        document = self.learner.document(self.version, self.line, self.next - 1, metrics)
         digest = sha256(document.encode()).hexdigest()
         return ModelVersion(**stamp._asdict(), version=self.version, sha256=digest, document=document, line=self.line)
 
     def dump(self) -> bytes:
-        return msgspec.msgpack.encode(Kept(self.taken, self.next, self.heard_at, self.learner.dump()))
+        return msgspec.msgpack.encode(
+            Kept(self.taken, self.next, self.heard_at, self.learner.dump(), self.matured.dump())
+        )
 
     @classmethod
     def load(cls, line: str, dumped: bytes) -> Learning:
@@ -74,5 +81,5 @@ class Learning:
         kept = msgspec.msgpack.decode(dumped, type=Kept)
         learning = cls(line)
         learning.taken, learning.next, learning.heard_at = kept.taken, kept.next, kept.heard_at
-        learning.learner = Learner.load(kept.learner)
+        learning.learner, learning.matured = Learner.load(kept.learner), Matured.load(line, kept.matured)
         return learning

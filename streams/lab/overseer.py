@@ -18,8 +18,11 @@ from streams.lab.alarms import Alarm
 from streams.lab.announcing import Announcer
 from streams.lab.capacity import Occupancy
 from streams.lab.capacity_service import CapacityGuard
+from streams.lab.fairness import worst_ratio
+from streams.lab.gates import ImpactRatio
 from streams.lab.gauges import show
 from streams.lab.governance import Governance
+from streams.lab.kpis import Kpis
 from streams.lab.leaks import alarms_of
 from streams.lab.oversight import undo_due
 from streams.lab.standing import Standing
@@ -37,6 +40,7 @@ class Overseer:
         self._governance = Governance(standing.context.policy.governance)
         self._capacity = CapacityGuard()
         self._alarms: Mapping[str, Alarm] = {}
+        self._kpis: Kpis | None = None
         self._looked_at, self._newest_at, self._news = 0.0, 0, False
 
     def load(self, governed: bytes, occupied: bytes, standing: Standing) -> None:
@@ -61,6 +65,13 @@ class Overseer:
         if isinstance(record, UpdateCase):
             self._capacity.occupancy.fold(record)
 
+    def impact(self) -> ImpactRatio | None:
+        """The lowest selection ratio of a declared group that is large enough; None before the first look."""
+        if self._kpis is None:
+            return None
+        worst = worst_ratio(self._kpis.fairness)
+        return ImpactRatio() if worst is None else ImpactRatio(worst.ratio, f"{worst.group}={worst.value}", worst.n)
+
     async def look(self, standing: Standing, left_out: Mapping[str, float], is_drained: bool) -> bool:
         """Guard the queues, write alarms that went on or off, undo what must be undone; at most once a second.
 
@@ -81,6 +92,7 @@ class Overseer:
             self._news = False
             look = self._governance.look()
             self._alarms = {**look.alarms, **alarms_of(left_out, now)}
+            self._kpis = look.kpis
             show(look.kpis, self._alarms)
             await self._announcer.alarms(self._alarms, policy.governance)
         undo = undo_due(self._alarms, standing)  # also without news: what stands may have come later

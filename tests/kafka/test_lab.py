@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 
@@ -45,13 +44,6 @@ def a_lab(settings: Settings, log: Path, **more: str) -> LabProcess:
     return LabProcess(settings.brokers, LANES, log, settings.app_id, **more)
 
 
-def learned(lab: LabProcess) -> int:
-    """Examples, as its metrics say."""
-    found = re.search(r"^leadlane_lab_examples (\S+)$", lab.exposition(), re.M)
-    assert found is not None
-    return int(float(found[1]))
-
-
 def test_a_lab_that_is_killed_again_and_again_learns_what_an_undisturbed_one_does(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -62,11 +54,11 @@ def test_a_lab_that_is_killed_again_and_again_learns_what_an_undisturbed_one_doe
     for after in (1_000, 3_000, 5_000):
         lab = a_lab(settings, tmp_path / "lab.log", **often)
         with lab:
-            wait_for(lambda lab=lab, after=after: learned(lab) >= after)  # type: ignore[misc]
-            killed_at.append(learned(lab))
+            wait_for(lambda lab=lab, after=after: lab.examples() >= after)  # type: ignore[misc]
+            killed_at.append(lab.examples())
             lab.kill()
     with a_lab(settings, tmp_path / "lab.log", **often) as lab:
-        wait_for(lambda: learned(lab) == len(everything))
+        wait_for(lambda: lab.examples() == len(everything))
         lab.snapshot()
     assert max(killed_at) < len(everything)
 
@@ -76,7 +68,7 @@ def test_a_lab_that_is_killed_again_and_again_learns_what_an_undisturbed_one_doe
     for offset, example in enumerate(everything):
         undisturbed.take(offset, example)
         if undisturbed.version in published:
-            documents[undisturbed.version] = undisturbed.snapshot(Stamp("x", "y", 0)).document
+            documents[undisturbed.version] = undisturbed.snapshot(Stamp("x", "y", 0), None, 0).document
     checkpoint = kept(settings)
     assert checkpoint is not None
     assert checkpoint.learned == undisturbed.dump()
@@ -92,7 +84,7 @@ def test_a_second_lab_of_the_same_line_takes_over_and_the_first_says_so(settings
     with first, a_lab(settings, tmp_path / "second.log", **often) as second:
         send_examples(settings, examples(100, seed=2))
         assert first.ended(10) == TakenOver.exit_code
-        wait_for(lambda: learned(second) == 400)
+        wait_for(lambda: second.examples() == 400)
     assert "TakenOver: line 'online' of" in (tmp_path / "first.log").read_text()
 
 
@@ -109,7 +101,7 @@ def test_a_label_is_in_decisions_within_five_seconds_when_configured_so(
     ):
         world.arrive()
         world.label(range(30))
-        wait_for(lambda: learned(lab) == 30)
+        wait_for(lambda: lab.examples() == 30)
         wait_for(lambda: bool(models(settings)))
         make_champion(settings)
         took = [world.seconds_from_label_to_decision(number) for number in range(30, 38)]
@@ -127,7 +119,7 @@ def test_a_champion_that_does_harm_is_rolled_back_within_seconds_and_frozen_unti
         a_lab(settings, tmp_path / "lab.log", LEADLANE_LAB_MODEL_INTERVAL_SECONDS="1") as lab,
     ):
         send_examples(settings, examples(100))
-        wait_for(lambda: learned(lab) == 100)
+        wait_for(lambda: lab.examples() == 100)
         lab.snapshot()
         champion = make_champion(settings)
         wait_for(lambda: decides(worker, champion))
@@ -138,9 +130,9 @@ def test_a_champion_that_does_harm_is_rolled_back_within_seconds_and_frozen_unti
         roles = models(settings)["active"]
         send_examples(settings, examples(50, seed=2))
         frozen = lab.snapshot()
-        assert learned(lab) == 100
+        assert lab.examples() == 100
         acknowledge(settings)
-        wait_for(lambda: learned(lab) == 150)
+        wait_for(lambda: lab.examples() == 150)
     assert took < 5
     assert (roles.champion, roles.frozen, roles.actor) == ("rules", True, "lab")
     assert roles.reason.startswith("policy_violation: 3 sends without an authorising decision")

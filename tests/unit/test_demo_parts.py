@@ -15,7 +15,7 @@ from streams.core.events import CaseReview, OutcomeLabel
 from streams.demo.happenings import APPROVED
 from streams.demo.reps import Reps
 from streams.demo.stage import REPS, TIME_LAPSE, control_records, demo_policy
-from streams.demo.summary import Account, Tally, summary
+from streams.demo.summary import Account, Learned, Tally, summary
 from streams.demo.view import Snapshot, line, picture
 from streams.demo.worker import outcomes_from
 from streams.lane.processor import JournalEntry
@@ -30,6 +30,7 @@ from tests.factories import (
     a_reason,
     a_route,
     a_verdict,
+    an_example,
 )
 
 QUEUES = {rep: queues for rep, queues, _ in REPS}
@@ -52,7 +53,7 @@ def test_the_demo_policy_is_the_shipped_one_with_faster_clocks() -> None:
     assert not any(sla.working_time for sla in demo.slas.values())
     before, after = yaml.safe_load(shipped_text), yaml.safe_load(demo_text)
     assert {name for name in before if before[name] != after[name]} == {
-        "version", "description", "values", "sla_defaults", "slas",
+        "version", "description", "values", "sla_defaults", "slas", "learning",
     }  # fmt: skip
     changed = {name for name, value in before["values"].items() if after["values"][name] != value}
     assert changed == {"settling_minutes"}
@@ -146,13 +147,15 @@ def a_tally() -> Tally:
     tally.see(a_cadence_command(), 104.0)
     tally.see(a_verdict(), 104.0)
     tally.see(a_published_score(), 104.0)
+    tally.see(an_example(), 104.0)
     tally.see(an_entry(3), 104.0)
     return tally
 
 
 def test_the_summary_counts_what_the_topics_say() -> None:
     account = Account(produced=3, decided=1, no_consequence=1, duplicates=1, dead_letters=0, journaled=3)
-    told = summary(a_tally(), account, seconds=2.0, events_sent=3, duplicates_sent=1)
+    learned = Learned(examples=1, versions=1, newest="online-000000001")
+    told = summary(a_tally(), account, seconds=2.0, events_sent=3, duplicates_sent=1, learned=learned)
     assert told == {
         "signals_in": 3, "decisions": 2, "decisions_by_timer": 1, "no_consequence": 1, "leads": 2,
         "routed_by_tier": {"T2_WARM": 2}, "human_share": 0.5, "cases_opened": 2,
@@ -161,7 +164,9 @@ def test_the_summary_counts_what_the_topics_say() -> None:
         "cadence_commands": {"pause": 1}, "verdicts": {"allow": 1}, "dead_letters": 0, "dead_letters_by_error": {},
         "duplicates_sent": 1, "duplicates_dropped": 1, "events_per_second": 1.5,
         "latency_ms": {"p50": None, "p99": None, "n": 0, "after_seconds": 0.7},
-        "latency_ms_with_start": {"p50": 25.0, "p99": 25.0, "n": 1}, "journaled": 3, "lost": 0,
+        "latency_ms_with_start": {"p50": 25.0, "p99": 25.0, "n": 1}, "outcomes": 1,
+        "examples_learned": 1, "models_published": 1, "model": "online-000000001", "model_role": None,
+        "journaled": 3, "lost": 0,
     }  # fmt: skip
 
 
