@@ -107,6 +107,8 @@ def counted(settings: Settings, row: GovernanceRow, start: int, end: int) -> tup
     month, wire, left_out = Month(start, end), wire_for(settings), 0
     with Reader(settings) as reader:
         for topic in READ:
+            if _is_cut(reader, topic.name, start):
+                month.cut.append(topic.name)
             for value in _values(reader, topic.name, start, end):
                 try:
                     take(month, wire.decode_any(topic.name, value), row)
@@ -117,6 +119,15 @@ def counted(settings: Settings, row: GovernanceRow, start: int, end: int) -> tup
             for record in listed(change):
                 take(month, record, row)
     return month, left_out
+
+
+def _is_cut(reader: Reader, topic: str, start: int) -> bool:
+    """Whether retention took away what a topic had at the beginning of the month, or some of it."""
+    for partition in range(reader.partitions(topic)):
+        low, high = reader.bounds(topic, partition)
+        if low and (low == high or reader.offset_at(topic, partition, start) == low):
+            return True
+    return False
 
 
 def _values(reader: Reader, topic: str, start: int, end: int) -> Iterator[bytes]:

@@ -103,6 +103,7 @@ class Month(msgspec.Struct):
     people: dict[str, Person] = {}
     alarms: list[Entry] = []
     changes: list[Entry] = []
+    cut: list[str] = []  # topics that no longer keep the beginning of the month
 
     def holds(self, at: int) -> bool:
         return self.start <= at < self.end

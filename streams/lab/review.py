@@ -97,6 +97,7 @@ class Review(NamedTuple):
     changes: tuple[Entry, ...]
     policies: Mapping[str, InForce]
     models: Mapping[str, InForce]
+    cut: tuple[str, ...]  # topics of which only a part of the month is still there
 
 
 def review_of(name: str, month: Month, policy: CompiledPolicy) -> Review:
@@ -129,6 +130,7 @@ def review_of(name: str, month: Month, policy: CompiledPolicy) -> Review:
         changes=tuple(sorted(month.changes, key=lambda entry: entry.at)),
         policies=month.policies,
         models=month.models,
+        cut=tuple(month.cut),
     )
 
 

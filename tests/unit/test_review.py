@@ -286,6 +286,13 @@ def test_the_json_names_everything() -> None:
     assert set(Review._fields) <= shown.keys()
 
 
+def test_a_month_of_which_a_part_is_gone_says_so() -> None:
+    month = Month(START, END, cut=["cases.reviews"])
+    take(month, a_decision_record(now=AT), policy().governance)
+    text = page(found := review_of(NAME, month, policy()), advice(found, policy()), policy())
+    assert "Only a part of the month is still kept</b> on cases.reviews" in text
+
+
 def test_months_are_in_utc_and_meet() -> None:
     assert month_of(2026, 12)[2] == month_of(2027, 1)[1]
     assert last_month(START) == month_of(2026, 5)
