@@ -242,12 +242,12 @@ def _count_name(topic: str, kind: str, mark: str = "/") -> str:
 
 
 def versions(context: Context) -> dict[str, str]:
-    """What is in force, for metrics: the policy, and each role that a model has (the champion's always)."""
+    """What is in force, for metrics: the policy, each role that a model has (the champion's always), and a freeze."""
     models = context.models
     roles = {"challenger": models.challenger, "shadow": models.shadow}
     given = {role: model.version for role, model in roles.items() if model is not None}
     policy = {"policy": context.policy.version, "policy_sha256": context.policy.sha256}
-    return {**policy, "champion": models.version, **given}
+    return {**policy, "champion": models.version, **given, **({"learning": "frozen"} if models.frozen else {})}
 
 
 def job(settings: LaneSettings) -> Job:

@@ -116,7 +116,7 @@ def test_a_context_has_the_roles_and_the_alarms_that_shake_trust() -> None:
                 policy.version.encode(): WIRE.encode(replace(active, document=POLICY_FILE.read_text())),
             },
             MODELS.name: {
-                b"active": WIRE.encode(roles(shadow="online-000001")), b"online-000001": WIRE.encode(FIRST)
+                b"active": WIRE.encode(roles(shadow="online-000001", frozen=True)), b"online-000001": WIRE.encode(FIRST)
             },
             ALARMS.name: {each.name.encode(): WIRE.encode(each) for each in alarms},
         },
@@ -128,5 +128,5 @@ def test_a_context_has_the_roles_and_the_alarms_that_shake_trust() -> None:
     assert [alarm.name for alarm in context.alarms] == ["drift:score"]
     assert versions(context) == {
         "policy": context.policy.version, "policy_sha256": context.policy.sha256, "champion": "rules",
-        "shadow": "online-000001",
+        "shadow": "online-000001", "learning": "frozen",
     }  # fmt: skip
