@@ -54,3 +54,10 @@ def test_a_cleared_store_is_empty_and_has_no_timers() -> None:
     store.apply({b"a": packed(1)})
     store.clear()
     assert (len(store), store.due(10, 10)) == (0, [])
+
+
+def test_a_timer_at_the_full_hour_is_due_then_and_not_a_millisecond_before() -> None:
+    store = DictStore()
+    store.apply({b"a": packed(LOOK_MS), b"b": packed(2160 * LOOK_MS)})
+    asked = (1, LOOK_MS - 1, LOOK_MS, 2160 * LOOK_MS - 1, 2160 * LOOK_MS)
+    assert [store.due(now, 10) for now in asked] == [[], [], [b"a"], [b"a"], [b"a", b"b"]]
