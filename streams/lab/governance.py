@@ -18,10 +18,11 @@ from streams.core.policy import GovernanceRow
 from streams.core.windows import WindowStats
 from streams.lab.alarms import Alarm, causes, settle
 from streams.lab.books import Books
-from streams.lab.drift import LossDrift
-from streams.lab.kpis import Kpis, Predict, kpis_of
+from streams.lab.drift import LossDrift, Shift
+from streams.lab.kpis import Kpis, Predict, drift_of, kpis_of
 
 FORMAT = 1
+MINUTE_MS = 60_000
 
 
 class Look(NamedTuple):
@@ -46,6 +47,8 @@ class Governance:
         self._books = Books()
         self._losses = LossDrift(settings.drift_delta, settings.drift_hold_labels)
         self._alarms: dict[str, Alarm] = {}
+        self._drift_at: tuple[int, int, bool] | None = None
+        self._shift = drift_of(self._books, settings, None)
 
     def use(self, settings: GovernanceRow) -> None:
         """Take over the values of another policy version. ADWIN starts anew when its own change."""
@@ -70,12 +73,21 @@ class Governance:
     def look(self, predict: Predict | None = None) -> Look:
         """KPIs and alarms now. Alarms change here, and nowhere else.
 
-        `predict` gives the deciding model's probability for features; None while the rules decide.
+        `predict` gives the deciding model's probability for features; None while the rules decide. Drift of scores is
+        measured anew with the first look of a minute.
         """
-        kpis = kpis_of(self._books, self._settings, predict)
+        kpis = kpis_of(self._books, self._settings, self._drift(predict))
         found = causes(kpis, self._books, self._losses, self._settings)
         self._alarms = settle(self._alarms, found, self._books.now, self._settings.clear_ms)
         return Look(kpis, dict(self._alarms))
+
+    def _drift(self, predict: Predict | None) -> Shift:
+        """Measured once a minute: a model scores hundreds of examples for it."""
+        books = self._books
+        minute = (books.now // MINUTE_MS, books.regime, predict is None)
+        if minute != self._drift_at:
+            self._drift_at, self._shift = minute, drift_of(books, self._settings, predict)
+        return self._shift
 
     def dump(self) -> bytes:
         """The whole state, some tens of kilobytes."""

@@ -61,8 +61,8 @@ class Kpis(NamedTuple):
     log_loss_before: float | None
 
 
-def kpis_of(books: Books, settings: GovernanceRow, predict: Predict | None = None) -> Kpis:
-    """Everything that governance knows now. `predict`: the probability that the deciding model gives to features."""
+def kpis_of(books: Books, settings: GovernanceRow, drift: Shift) -> Kpis:
+    """Everything that governance knows now. `drift` comes from `drift_of`: it may cost more than all the rest."""
     now, window, sure = books.now, settings.window_ms, settings.confidence
     hours = list(books.recent_hours(now - window, now + 1))
     before = list(books.recent_hours(now - 2 * window, now - window))
@@ -91,7 +91,7 @@ def kpis_of(books: Books, settings: GovernanceRow, predict: Predict | None = Non
         violations=counts.get("send:unauthorised", 0),
         sends_on_hold=counts.get("send:on_hold", 0),
         scores=_scores(books, settings),
-        drift=_drift(books, settings, predict),
+        drift=drift,
         fairness=findings(_tallies(books, settings), rules_of(settings)),
         reviewers=tuple(stampings(people_of(books, settings), sure)),
         log_loss=this,
@@ -186,11 +186,11 @@ def _scores(books: Books, settings: GovernanceRow) -> Scores:
     return Scores(sum(now), mean_score(now), mean_score(books.former), sum(count > 0 for count in now))
 
 
-def _drift(books: Books, settings: GovernanceRow, predict: Predict | None) -> Shift:
+def drift_of(books: Books, settings: GovernanceRow, predict: Predict | None) -> Shift:
     """Scores then and now, as one and the same scorer gives them: a model that learns moves its scores by itself.
 
-    The rules do not move, so what they gave is compared. A model scores a sample of the reference's examples and the
-    newest ones again.
+    The rules do not move, so what they gave is compared. A model (`predict`: the probability that it gives to features)
+    scores a sample of the reference's examples and the newest ones again.
     """
     limits = limits_of(settings)
     if books.is_rules or predict is None:

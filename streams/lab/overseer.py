@@ -13,6 +13,7 @@ import msgspec
 
 from streams.core.effects import EmitExample, UpdateCase
 from streams.core.events import CaseReview
+from streams.core.model import Model
 from streams.core.windows import WindowStats
 from streams.lab.alarms import Alarm
 from streams.lab.announcing import Announcer
@@ -90,10 +91,15 @@ class Overseer:
             self._policy, self._news = policy.sha256, True
         if self._news:
             self._news = False
-            look = self._governance.look()
+            look = self._governance.look(_predict(standing.context.models.champion))
             self._alarms = {**look.alarms, **alarms_of(left_out, now)}
             self._kpis = look.kpis
             show(look.kpis, self._alarms)
             await self._announcer.alarms(self._alarms, policy.governance)
         undo = undo_due(self._alarms, standing)  # also without news: what stands may have come later
         return undo is not None and await self._announcer.undo(undo, now)
+
+
+def _predict(champion: Model | None) -> Callable[[Mapping[str, float | str]], float] | None:
+    """The probability that the champion gives to features; None while the rules decide."""
+    return None if champion is None else lambda features: champion.judge(features).probability
