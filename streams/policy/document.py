@@ -298,6 +298,7 @@ class Values(Part):
     jump_hours: float = Field(gt=0)
     jump_events: int = Field(ge=1)
     renewal_days: int = Field(ge=0)
+    handling_minutes: float = Field(default=15, gt=0)
 
 
 class Lists(Part):

@@ -15,7 +15,6 @@ from streams.whatif.casebook import CaseLife, Handling
 
 LEAST = 5  # measured cases of a queue
 MINUTE_MS = 60_000
-ASSUMED_MINUTES = 15.0  # where the policy names none
 
 
 class Minutes(NamedTuple):

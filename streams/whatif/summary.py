@@ -16,7 +16,7 @@ from streams.whatif.alternative import LaneStory, Plan
 from streams.whatif.attainment import ASSUMPTIONS, Attainment, Staff, actual, simulated
 from streams.whatif.casebook import CaseLife, Outcome
 from streams.whatif.compare import Difference
-from streams.whatif.effort import ASSUMED_MINUTES, hours, minutes_by_queue
+from streams.whatif.effort import hours, minutes_by_queue
 from streams.whatif.window import time_text
 
 FORMAT = 1
@@ -163,7 +163,7 @@ def _people(
     """Cases, hours and deadlines, by queue."""
     recorded, replayed = contexts
     queues = sorted({case.queue for case in (*before, *after)} | set(recorded.policy.queues))
-    assumed = float(replayed.policy.values.get("handling_minutes", ASSUMED_MINUTES))
+    assumed = float(replayed.policy.values["handling_minutes"])
     handling = [each for story in stories for each in story.handling]
     minutes = minutes_by_queue(queues, before, handling, assumed)
     spent = hours(before, minutes), hours(after, minutes)

@@ -115,7 +115,7 @@ def _fault(line: str) -> str | None:
     command: click.Command | None = Table(name="leadlane")
     for word in words:
         names = [name for name in word.split("|") if not word.startswith("-")]
-        if isinstance(command, click.Group):
+        if isinstance(command, click.Group) and not (command.invoke_without_command and word not in command.commands):
             found = [command.get_command(click.Context(command), name) for name in names]
             if not found or None in found:
                 return f"leadlane {line}: there is no {word}"
