@@ -210,9 +210,8 @@ def test_log_loss_that_rises_beyond_chance_is_an_alarm_by_both_measures() -> Non
 def test_a_model_is_judged_by_scoring_then_and_now_with_itself() -> None:
     start = a_window(model_version="online-000001")
     then = [an_example(example_id=f"a{n}", decided_at=T0 + n, features={"fit": float(n % 50)}) for n in range(500)]
-    now = [
-        an_example(example_id=f"b{n}", decided_at=T0 + 20 * DAY, features={"fit": 50.0 + n % 50}) for n in range(500)
-    ]
+    later = {"decided_at": T0 + 20 * DAY, "emitted_at": T0 + 21 * DAY}
+    now = [an_example(example_id=f"b{n}", features={"fit": 50.0 + n % 50}, **later) for n in range(500)]
     governance = Governance(ROW)
     governance.take(start)
     for record in then:
