@@ -218,7 +218,9 @@ class GovernanceRow(msgspec.Struct, frozen=True):
     model_rollback: tuple[str, ...] = (
         "log_loss", "sla_attainment", "override_rate", "policy_violation", "score_mean_shift", "score_constant",
     )  # fmt: skip
-    policy_rollback: tuple[str, ...] = ("sla_attainment", "override_rate", "policy_violation")
+    policy_rollback: tuple[str, ...] = (
+        "sla_attainment", "override_rate", "policy_violation", "score_mean_shift", "score_constant",
+    )  # fmt: skip
 
 
 UNLEARNED = LearningRow()

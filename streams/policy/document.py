@@ -269,7 +269,9 @@ class Governance(Part):
     model_rollback: tuple[AlarmKind, ...] = (
         "log_loss", "sla_attainment", "override_rate", "policy_violation", "score_mean_shift", "score_constant",
     )  # fmt: skip
-    policy_rollback: tuple[AlarmKind, ...] = ("sla_attainment", "override_rate", "policy_violation")
+    policy_rollback: tuple[AlarmKind, ...] = (
+        "sla_attainment", "override_rate", "policy_violation", "score_mean_shift", "score_constant",
+    )  # fmt: skip
 
 
 class Guard(Part):
