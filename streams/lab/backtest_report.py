@@ -101,4 +101,4 @@ def _left_out(history: History) -> Section:
 def _shown(figure: Figure) -> str:
     if figure.value is None or figure.low is None:
         return "-" if figure.value is None else f"{figure.value:.4f}"
-    return f"{figure.value:.4f} ({figure.low:.3f} to {figure.high:.3f})"
+    return f"{figure.value:.4f} ({figure.low:.3f} to {figure.high:.3f})".replace(" ", "\u00a0")

@@ -198,7 +198,7 @@ class Encoder:
             number = column.number
             if number is None:
                 number = column.number = Number()
-            number.learn(min(max(float(value), -LARGEST), LARGEST), label)
+            number.learn(float(min(max(value, -LARGEST), LARGEST)), label)
             if number.count >= number.next_cut and (recut := number.cut(name)):
                 recuts.append(recut)
         return recuts, dropped
@@ -214,7 +214,7 @@ class Encoder:
             if isinstance(value, str):
                 column.names.get(value, column.forgotten)[1] += change
             elif number is not None:
-                value = min(max(float(value), -LARGEST), LARGEST)
+                value = float(min(max(value, -LARGEST), LARGEST))
                 if number.edges:
                     number.cells[bisect_right(number.edges, value)][1] += change
                 if change > 0:

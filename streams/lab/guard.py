@@ -72,7 +72,7 @@ def standard_error(auc: float, positives: float, negatives: float) -> float:
 
 def auc_of_cells(cells: Iterable[Cell]) -> float:
     """AUC of labels that are ordered by the share of positives among the others of their cell."""
-    full = [cell for cell in cells if cell[0] > 0]
+    full = [(count, min(max(good, 0.0), count)) for count, good in cells if count > 0]  # corrections may overshoot
     labels, positives = sum(cell[0] for cell in full), sum(cell[1] for cell in full)
     negatives = labels - positives
     if positives <= 0 or negatives <= 0:
