@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from streams.bench.past import Control, Written, decided, policy_controls, written
+from streams.core.context import ModelVersion
 from streams.core.effects import RecordDecision, RouteLead, UpdateCase
 from streams.demo.simulator import SPAN_MS, START_AT, traffic
 from streams.demo.stage import control_records
@@ -22,6 +23,7 @@ from streams.whatif.run import pipeline_job, replay_changed
 from streams.whatif.window import Window
 from tests.factories import DAY, HOUR, a_label, a_review
 from tests.lanes import WIRE
+from tests.models import a_document, a_version
 
 EVENTS, LEADS, LANES = 2_500, 400, 2
 SHIPPED = default_policy().read_text()
@@ -41,10 +43,14 @@ WARM = policy(("warm_score: 50\n", "warm_score: 56\n"))
 
 
 @cache
-def history(text: str) -> GivenHistory:
-    """What lanes make of the same traffic under a policy; at the end, outcomes of some leads and a review."""
+def history(text: str, champion: str = "") -> GivenHistory:
+    """What lanes make of the same traffic under a policy and a model; at the end, outcomes of leads and a review."""
     at = START_AT - HOUR
     controls = [*policy_controls(text, at), *(Control(*each, at) for each in control_records(at))]
+    if champion:
+        said: Any = {"actor": "ana", "reason": "promoted", "at": at, "version": champion}
+        controls.append(Control("control.models", champion, a_version(champion, at), at))
+        controls.append(Control("control.models", "active", ModelVersion(**said, champion=champion), at))
     happened = [*written(islice(traffic(3, EVENTS, LEADS), EVENTS))]
     keys = sorted({each.key for each in happened if each.key and each.key.startswith(b"L") and each.at < END - 8 * DAY})
     for number, key in enumerate(keys):
@@ -168,6 +174,21 @@ def test_longer_holds_are_counted_by_kind_and_name_the_rule() -> None:
     assert found["holds"]["lost"] == found["holds"]["shorter"] == {}
     assert found["tiers"]["moved"] == 0
     assert found["examples"]["holds"][0]["why"] == "holds.ooo_unknown_days 7 -> 14"
+
+
+def test_a_model_moves_exactly_the_leads_that_a_lane_with_that_champion_routes_otherwise() -> None:
+    version = "online-000001"
+    plan = Plan(Change(model=a_document(version)), Window())
+    found = replay_changed(history(SHIPPED), plan, processes=1).summary
+    recorded, expected = tiers(history(SHIPPED)), tiers(history(SHIPPED, version))
+    moved = {lead for lead in recorded if recorded[lead] != expected.get(lead)}
+    assert len(moved) > 10
+    assert set(found["tiers"]["moved_leads"]) == moved
+    assert found["tried"] == {"policy": None, "policy_source": None, "model": version}
+    assert found["causes"][0]["cause"] == f"model rules -> {version}"
+    back = replay_changed(history(SHIPPED, version), Plan(Change(model="rules"), Window()), processes=1).summary
+    assert set(back["tiers"]["moved_leads"]) == moved
+    assert (back["tiers"]["before"], back["tiers"]["after"]) == (found["tiers"]["after"], found["tiers"]["before"])
 
 
 def test_only_the_window_is_reported_and_the_change_begins_with_it() -> None:
