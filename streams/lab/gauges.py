@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import get_args
 
 from streams import metrics
 from streams.lab.alarms import Alarm
 from streams.lab.kpis import Kpis
 from streams.lab.rates import Rate
+from streams.policy.document import AlarmKind
 
 MOST_REPS = 200
+KINDS = (*get_args(AlarmKind), "leak")
 
 
 def show(kpis: Kpis, alarms: Mapping[str, Alarm]) -> None:
@@ -54,7 +57,7 @@ def show_model(quality: Mapping[str, float | None]) -> None:
 
 def _show_alarms(alarms: Mapping[str, Alarm]) -> None:
     on = Counter(alarm.kind for alarm in alarms.values() if alarm.on)
-    for kind in {alarm.kind for alarm in alarms.values()}:
+    for kind in KINDS:  # also those that are not on: a series that vanishes is no alarm that is over
         metrics.ALARMS.labels(kind).set(on[kind])
 
 

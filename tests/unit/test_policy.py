@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from streams.commands.policy import NoSuchPolicy, policy
 from streams.core.lawful import is_lawful
-from streams.core.policy import SlaRow
+from streams.core.policy import GovernanceRow, SlaRow
 from streams.policy import BadPolicy, load_policy
 from streams.policy.check import check_policy
 from streams.policy.compile import canonical, read_document
@@ -400,3 +400,34 @@ def test_nothing_is_published_without_who_and_why() -> None:
 def test_the_reference_of_facts_is_the_one_in_the_docs() -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "policy-facts.md"
     assert page.read_text() == facts_reference(), "run `make generate`"
+
+
+def test_governance_as_shipped_is_what_a_document_without_that_section_means() -> None:
+    start, end = SHIPPED.index("governance:\n"), SHIPPED.index("# What a reject or an override")
+    before = load_policy(SHIPPED[:start] + SHIPPED[end:], "published before there was governance")
+    assert before.governance == load_policy(SHIPPED, "shipped").governance == GovernanceRow()
+
+
+def test_every_value_of_governance_reaches_the_code() -> None:
+    text = edited(
+        ("groups: [] ", "groups: [age_band] "),
+        ("clear_after: 1 h", "clear_after: 90 s"),
+        ("    psi: 0.2 ", "    psi: 0.3 "),
+        ("    least_ratio: 0.8\n    least: 30", "    least_ratio: 0.75\n    least: 50"),
+        ("override_rate: 0.20", "override_rate: 0.25"),
+        ("    dwell: 5 s", "    dwell: 8 s"),
+    )
+    row, usual = load_policy(text, "p").governance, GovernanceRow()
+    changed = {name: found for name in row.__struct_fields__ if (found := getattr(row, name)) != getattr(usual, name)}
+    assert changed == {
+        "groups": ("age_band",), "clear_ms": 90_000, "drift_psi": 0.3, "fairness_least_ratio": 0.75,
+        "fairness_least": 50, "override_rate": 0.25, "stamp_dwell_ms": 8_000,
+    }  # fmt: skip
+    shown = {str(change) for change in diff_policies(read_document(SHIPPED, "a")[0], read_document(text, "b")[0])}
+    assert "~ governance.clear_after: 1 h -> 90 s" in shown
+    assert "~ governance.groups: [] -> [age_band]" in shown
+
+
+def test_a_kind_of_alarm_that_does_not_exist_is_a_fault() -> None:
+    text = edited(("distrust: [drift,", "distrust: [weather,"))
+    assert "governance.distrust[0]" in "\n".join(faults_of(text))
