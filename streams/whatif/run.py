@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from streams.kafka.codec import wire_for
 from streams.lane.job import Job, LaneSettings, load_job
 from streams.lane.privates import Record
+from streams.lane.replay import BrokenJournal
 from streams.lane.replay import Contexts as Recorded
 from streams.settings import load_settings
 from streams.whatif.alternative import LaneStory, Plan, ReasonsByPolicy, run_lane
@@ -121,7 +122,7 @@ class Tried(NamedTuple):
 def replay_changed(
     history: History, plan: Plan, make_job: MakeJob = pipeline_job, processes: int | None = None
 ) -> Tried:
-    """Decide everything again under a change, and say what differs from what was recorded. NoHistory, BrokenJournal."""
+    """Decide everything again under a change, and say what differs from what was recorded. NoHistory if it is not whole."""
     began = time.perf_counter()
     stories = each_lane(history, make_job, partial(_try, history, plan), processes)
     seconds = time.perf_counter() - began
@@ -138,4 +139,10 @@ def replay_changed(
 
 
 def _try(history: History, plan: Plan, job: Job, lane: int, contexts: Recorded) -> LaneStory:
-    return run_lane(job, history.lane(job, lane), contexts, wire_for(load_settings()), plan)
+    try:
+        return run_lane(job, history.lane(job, lane), contexts, wire_for(load_settings()), plan)
+    except BrokenJournal as error:
+        raise NoHistory(
+            f"{error}. A replay needs the journal, the inputs and the control records from the beginning. Export"
+            " history while it is whole (`leadlane replay export`), or raise retention.ms of lane.journal and the inputs."
+        ) from None

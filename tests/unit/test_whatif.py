@@ -18,7 +18,7 @@ from streams.demo.stage import control_records
 from streams.shipped import default_policy
 from streams.whatif.alternative import Plan
 from streams.whatif.change import Change
-from streams.whatif.history import GivenHistory
+from streams.whatif.history import GivenHistory, NoHistory
 from streams.whatif.run import pipeline_job, replay_changed
 from streams.whatif.window import Window
 from tests.factories import DAY, HOUR, a_label, a_review
@@ -221,3 +221,13 @@ def test_hours_come_with_the_policys_assumption_where_nothing_was_measured() -> 
         assert spent["source"] == "assumed: handling_minutes 15 of the policy"
         assert spent["recorded"] == pytest.approx(found["cases"][queue]["recorded"] * 0.25)
         assert spent["replayed"] == pytest.approx(found["cases"][queue]["replayed"] * 0.25)
+
+
+def test_a_history_that_has_lost_its_beginning_is_refused_with_what_to_do() -> None:
+    found = history(SHIPPED)
+    first, *rest = found.pasts
+    cut = GivenHistory((first._replace(journal=first.journal[1:]), *rest), found.control_records)
+    with pytest.raises(NoHistory, match=r"expected seq 0 .* Export history while it is whole"):
+        replay_changed(cut, Plan(Change(model="rules"), Window()), processes=1)
+    with pytest.raises(NoHistory, match="expected transactions of the lanes between --from and --to, got none"):
+        replay_changed(found, Plan(Change(model="rules"), Window(END + 9 * DAY)), processes=1)
