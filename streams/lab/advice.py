@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from streams.core.policy import CompiledPolicy
+from streams.lab.month import NO_REASON
 from streams.lab.review import ConditionFigures, Review
 
 MOST_FLOWS = 5

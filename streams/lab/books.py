@@ -209,9 +209,9 @@ class Books(msgspec.Struct, array_like=True, gc=False):
                 tally.good += sign
                 tally.missed += sign * (not example.selected)
         _count(day.tiers.setdefault(example.tier, [0, 0]), sign, label)
-        if example.selected and not example.human:
+        if is_auto_accepted(example):
             _count(day.accepted, sign, not label)
-        if not example.selected and (example.explore or example.audit):
+        if is_suppressed_by_chance(example):
             _count(day.suppressed, sign, label)
 
     def _keep(self, example: EmitExample, settings: GovernanceRow) -> None:
@@ -257,6 +257,16 @@ def probability_of(example: EmitExample) -> float | None:
     """What the model that decided gave; where the rules decided, the first of the models that looked on."""
     said = example.predictions
     return said.get(example.model_version, next((said[name] for name in sorted(said)), None))
+
+
+def is_auto_accepted(example: EmitExample) -> bool:
+    """Whether automation accepted the lead, and not merely to explore."""
+    return example.selected and not example.human and not example.explore
+
+
+def is_suppressed_by_chance(example: EmitExample) -> bool:
+    """Whether the lead is a fair sample of those that are suppressed: explored instead, or audited blindly."""
+    return example.explore or (example.audit and not example.selected)
 
 
 def line_of(model_version: str) -> str:

@@ -18,7 +18,15 @@ from streams.core.effects import EmitExample, RecordDecision, UpdateCase
 from streams.core.events import CaseReview, OutcomeLabel
 from streams.core.policy import GovernanceRow
 from streams.core.windows import BINS, EVERYBODY, WAIT_BINS, WindowStats, wait_bin
-from streams.lab.books import AUDIT, MOST_PEOPLE, Person, line_of, probability_of
+from streams.lab.books import (
+    AUDIT,
+    MOST_PEOPLE,
+    Person,
+    is_auto_accepted,
+    is_suppressed_by_chance,
+    line_of,
+    probability_of,
+)
 from streams.lab.drift import log_loss
 from streams.lab.fairness import Tally
 from streams.lab.rates import no_waits
@@ -29,7 +37,7 @@ BREACHES = ("breached", "escalated_150", "escalated_200")
 MOST_FLOWS = 5_000
 MOST_CLAIMED = 50_000
 MOST_ENTRIES = 2_000  # alarms and changes that are listed
-NO_CODE = "not stated"
+NO_REASON = "no reason stated"
 WITHIN_HORIZON = "nothing within the horizon"
 _OVERRIDE = re.compile(r"overridden by .+?: (?P<code>[A-Z_]+), (?P<before>\S+) to (?P<after>[^\s;]+)")
 _REJECT = re.compile(r"rejected by .+?: (?P<code>[A-Z_]+)")
@@ -206,14 +214,16 @@ def _count_label(month: Month, example: EmitExample, label: bool, sign: int, set
     pair = month.labels.setdefault(example.tier, [0, 0])
     pair[0] += sign
     pair[1] += sign * label
-    if example.selected and not example.human:
+    if is_auto_accepted(example):
         month.accepted[0] += sign
         month.accepted[1] += sign * (not label)
-    if not example.selected and (example.explore or example.audit):
+    if is_suppressed_by_chance(example):
         month.sampled[0] += sign
         month.sampled[1] += sign * label
     if example.selected and not label:
-        why = WITHIN_HORIZON if example.provisional or sign < 0 else example.reason_code or NO_CODE
+        # A correction does not tell the reason of what it corrects; nearly always nothing was heard in time.
+        stated = example.reason_code or f"{example.outcome}, {NO_REASON}"
+        why = WITHIN_HORIZON if example.provisional or sign < 0 else stated
         month.false_positives[example.tier, why] += sign
     if label and not example.selected:
         month.false_negatives[example.tier, example.outcome] += sign

@@ -127,6 +127,19 @@ def test_false_positives_and_negatives_by_tier_and_reason() -> None:
     )
 
 
+def test_leads_that_are_given_up_without_a_reason_are_a_question_to_the_crm() -> None:
+    found = reviewed(*(an_example(emitted_at=AT, label=False, outcome="lost") for _ in range(30)))
+    figures = "30 of 30 labelled leads of T2_WARM were no good: lost, no reason stated"
+    assert suggested(found)["reason_code of labels.outcomes"].figures == figures
+
+
+def test_a_lead_that_was_explored_tells_of_suppression_whatever_its_tier() -> None:
+    explored = [an_example(emitted_at=AT, label=n < 6, explore=True, selected=n % 2 == 0) for n in range(40)]
+    kpis = {kpi.name: kpi.found for kpi in reviewed(*explored).kpis}
+    assert kpis["False suppressions, in the random samples"] == rate(6, 40)
+    assert kpis["False accepts"].n == 0
+
+
 def test_a_later_win_takes_back_the_provisional_no() -> None:
     no = an_example(emitted_at=AT, label=False, outcome="none", provisional=True, example_id="d/horizon")
     won = an_example(emitted_at=AT + DAY, outcome="won", supersedes="d/horizon", previous=False)
