@@ -109,11 +109,12 @@ def _false_accepts(review: Review, policy: CompiledPolicy) -> Iterator[Suggestio
     for wrong in review.false_positives[:MOST_WRONG]:
         if wrong.leads >= policy.governance.least:
             figures = f"{wrong.leads:,} of {wrong.of:,} labelled leads of {wrong.tier} were no good: {wrong.why}"
-            yield Suggestion(
-                "Let the score, or a condition, see what these leads have in common.",
-                figures,
-                "score.terms, conditions",
-            )
+            if wrong.why.endswith(NO_REASON):
+                what = "Ask for a reason where a lead is given up: without one nobody can say what to change."
+                yield Suggestion(what, figures, "reason_code of labels.outcomes")
+            else:
+                what = "Let the score, or a condition, see what these leads have in common."
+                yield Suggestion(what, figures, "score.terms, conditions")
 
 
 def _automation(review: Review, policy: CompiledPolicy) -> Iterator[Suggestion]:
