@@ -25,6 +25,7 @@ from streams.topics import ALARMS, APPROVALS, GUARDS, HISTORY, MODELS, POLICIES,
 
 __all__ = ["ControlWriter", "Fenced", "NotWritten", "Stamp", "Standing", "read_control"]
 TRANSACTION_SECONDS = 30.0
+OPEN_SECONDS = 10.0  # a writer that is killed hides for so long what others write to its topic
 FENCED = {
     KafkaError._FENCED, KafkaError._FATAL, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.INVALID_PRODUCER_ID_MAPPING,
 }  # fmt: skip
@@ -94,7 +95,7 @@ class ControlWriter:
             confluent_config(
                 settings,
                 transactional_id=f"{settings.app_id}-{topic.name.removeprefix('control.')}",
-                transaction_timeout_ms=int(TRANSACTION_SECONDS * 1000),
+                transaction_timeout_ms=int(OPEN_SECONDS * 1000),
                 compression_type="gzip",  # model documents stand in the history for ever; every client can read this
                 linger_ms=0,
             )

@@ -36,6 +36,11 @@ class Announcer:
         self._alarms = ControlTable(settings, topics.ALARMS, context.Alarm)
         self._guards = ControlTable(settings, topics.GUARDS, Guard)
 
+    async def claim(self) -> None:
+        """End what a killed lab left open: until then nobody sees what is written to these topics."""
+        for table in (self._models, self._alarms, self._guards):
+            await asyncio.to_thread(table.change, lambda _: None)
+
     async def model(self, version: ModelVersion, is_warm: bool) -> bool:
         """Publish a version; roles that follow its line move to it. False when it is refused."""
         stamp = Stamp(LAB, version.reason, version.at)

@@ -41,10 +41,12 @@ class Keeper:
     async def open(self) -> Checkpoint | None:
         """Become the lab of this line; its newest whole checkpoint, None if it has none. Raises BadCheckpoint."""
         self._producer = self._clients.transactional(f"lab-{self._line}")
-        await self._producer.start()  # the former lab's running transaction ends with it
+        await asyncio.wait_for(
+            self._producer.start(), CALL_SECONDS
+        )  # the former lab's running transaction ends with it
         reader = self._clients.reader()
-        await reader.consumer.start()
         try:
+            await asyncio.wait_for(reader.consumer.start(), CALL_SECONDS)
             search = await self._searched(reader)
         finally:
             await self._clients.reap(reader.consumer.stop())

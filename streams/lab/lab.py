@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from streams import metrics, topics
 from streams.core.context import Stamp
 from streams.core.effects import EmitExample
+from streams.errors import BrokerFailed, BrokerUnreachable
 from streams.kafka.codec import wire_for
 from streams.kafka.control import NotWritten
 from streams.lab.announcing import Announcer
@@ -43,6 +44,7 @@ WAIT_SECONDS = 0.5
 TURN_RECORDS = 200  # between two looks at the clock: about 60 ms of learning
 RETRY_SECONDS = 1.0
 SEE_SECONDS = 0.02
+MEASURE_SECONDS = 1.0
 EXAMPLES = topics.EXAMPLES.name
 SINGLE = (EXAMPLES, topics.LAB_STATE.name, *CONTROLS)
 BY_LANE = (topics.STATS.name, topics.CASE_EVENTS.name, topics.REVIEWS.name)
@@ -65,7 +67,7 @@ class Lab:
         self._asked: list[asyncio.Future[str]] = []  # who waits for a snapshot
         self._seq, self._kept_at, self._is_dirty = 0, 0.0, False
         self._published, self._published_at = "", 0
-        self._lives_at = time.monotonic()
+        self._lives_at, self._measured_at = time.monotonic(), 0.0
 
     # --- for the outside ----------------------------------------------------------------------------------------------
 
@@ -111,6 +113,7 @@ class Lab:
         try:
             wanted = dict.fromkeys(SINGLE, 1) | dict.fromkeys(BY_LANE, self._settings.lanes)
             await check_partitions(self._clients, wanted, SINGLE)
+            await self._announcer.claim()
             await self._control.start()
         except (KafkaError, TimeoutError) as error:
             raise unreachable(self._clients.settings, error) from error
@@ -124,7 +127,7 @@ class Lab:
                     following_control.result()
                 await self._turn()
             await self._keep()
-        except (KafkaError, TimeoutError, NotWritten) as error:
+        except (KafkaError, TimeoutError, NotWritten, BrokerUnreachable, BrokerFailed) as error:
             log.warning("lab opens again after %r", error, exc_info=log.isEnabledFor(logging.DEBUG))
             metrics.LAB_REBUILDS.labels(type(error).__name__).inc()
             await self._release()
@@ -182,6 +185,7 @@ class Lab:
         for record in records:
             self._take(record)
             count += 1
+        metrics.LAB_EXAMPLES.set(self._learning.taken)
         is_drained = count < TURN_RECORDS
         if await self._overseer.look(standing, self._learning.learner.left_out, is_drained):
             await self._see_frozen()
@@ -189,7 +193,8 @@ class Lab:
             await self._publish(standing, is_drained)
         if self._is_dirty and time.monotonic() - self._kept_at >= self._settings.lab_checkpoint_seconds:
             await self._keep()
-        await self._measure()
+        if time.monotonic() - self._measured_at >= MEASURE_SECONDS:
+            await self._measure()
 
     async def _see_frozen(self) -> None:
         """After a rollback nothing more is learned: wait until our own view says so."""
@@ -271,8 +276,8 @@ class Lab:
         metrics.LAB_CHECKPOINT_SECONDS.observe(self._kept_at - began)
 
     async def _measure(self) -> None:
+        self._measured_at = time.monotonic()
         for topic, lag in (await self._intake.lag()).items():
             metrics.LAB_LAG.labels(topic).set(lag)
-        metrics.LAB_EXAMPLES.set(self._learning.taken)
         metrics.LAB_MODEL_AT.set(self._published_at / 1000)
         metrics.LAB_HEARD_AT.set(self._learning.heard_at / 1000)

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
+from msgspec.structs import replace
+
 from streams import shipped, topics
-from streams.core.context import ModelVersion, Stamp
+from streams.core.context import Alarm, ModelVersion, Stamp
 from streams.core.effects import EmitExample, RecordDecision
 from streams.core.events import Event
 from streams.core.roles import RULES
@@ -35,14 +37,14 @@ WAIT_SECONDS = 20.0
 STAGES = ("acquire", "qualify", "engage")
 
 
-def examples(count: int, seed: int = 1) -> list[EmitExample]:
-    """`count` examples; one in twenty corrects the one before."""
+def examples(count: int, seed: int = 1, corrections: float = 0.05) -> list[EmitExample]:
+    """`count` examples; a share of them corrects the one before."""
     random, made = Random(seed), list[EmitExample]()
     for number in range(count):
         fit, stage = random.uniform(0, 100), random.choice(STAGES)
         good = random.random() < fit / 200 + 0.3 * (stage == "engage")
         fields = {"example_id": f"label-{number}", "features": {"fit": fit, "stage": stage}, "label": good}
-        if made and random.random() < 0.05:
+        if made and random.random() < corrections:
             last = made[-1]
             fields |= {"supersedes": last.example_id, "previous": last.label, "label": not last.label}
             fields |= {"features": last.features}
@@ -94,7 +96,7 @@ def quick_to_learn(text: str) -> str:
 
 def make_champion(settings: Settings) -> str:
     """Two persons have let the newest version decide, and follow its line; it is told."""
-    version = max(key for key in models(settings) if key != ACTIVE)
+    version = newest(settings).version
     roles = ModelVersion(
         actor="ana", reason="test", at=int(time.time() * 1000), version=version, champion=version,
         follows=("champion",), since={"champion": int(time.time() * 1000)}, second_actor="ben",
@@ -188,3 +190,26 @@ def acknowledge(settings: Settings) -> None:
 def decides(worker: WorkerProcess, model_version: str) -> bool:
     """Whether the worker has this champion in force."""
     return f'leadlane_context_info{{version="{model_version}",what="champion"}} 1.0' in worker.exposition()
+
+
+def with_answer(example: EmitExample) -> EmitExample:
+    """The example with a feature that somebody filled in afterwards."""
+    return replace(example, features=example.features | {"answer": "yes" if example.label else "no"})
+
+
+def send_garbage(settings: Settings) -> None:
+    """A training example that nobody can read."""
+    sender = Sender(settings)
+    sender.send(topics.EXAMPLES.name, b"lead-x", b"nonsense")
+    sender.flush()
+
+
+def alarms(settings: Settings) -> dict[str, Alarm]:
+    """control.alarms by name."""
+    return dict(read_control(settings, topics.ALARMS, Alarm).records)
+
+
+def newest(settings: Settings) -> ModelVersion:
+    """The newest version on control.models."""
+    found = models(settings)
+    return found[max(key for key in found if key != ACTIVE)]

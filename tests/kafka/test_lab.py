@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from streams.core.context import Alarm, Stamp
+from streams.core.model import load_model
 from streams.demo.worker import LabProcess, WorkerProcess
-from streams.kafka.control import read_control
+from streams.kafka.changes import Edit
+from streams.kafka.table import ControlTable
 from streams.lab.keeper import TakenOver
+from streams.lab.leaks import allowance, name_of
 from streams.lab.learning import Learning
 from streams.settings import Settings
 from streams.topics import ALARMS
@@ -18,19 +21,24 @@ from tests.kafka.conftest import FreshTopics
 from tests.kafka.labs import (
     Leads,
     acknowledge,
+    alarms,
     decides,
     examples,
     kept,
     make_champion,
     models,
+    newest,
     publish_policy,
     quick_to_learn,
     send_examples,
+    send_garbage,
     send_harm,
     wait_for,
+    with_answer,
 )
 
 LANES = 2
+LEAK = name_of("answer")
 
 
 @pytest.fixture
@@ -137,5 +145,38 @@ def test_a_champion_that_does_harm_is_rolled_back_within_seconds_and_frozen_unti
     assert (roles.champion, roles.frozen, roles.actor) == ("rules", True, "lab")
     assert roles.reason.startswith("policy_violation: 3 sends without an authorising decision")
     assert frozen == "learning is frozen: `leadlane model acknowledge`"
-    alarm = read_control(settings, ALARMS, Alarm).records["policy_violation"]
+    alarm = alarms(settings)["policy_violation"]
     assert (alarm.on, alarm.actor) == (True, "lab")
+
+
+def test_a_leak_is_left_out_until_a_person_lets_it_in_also_when_the_lab_is_killed_then(
+    settings: Settings, tmp_path: Path
+) -> None:
+    leaky = [with_answer(example) for example in examples(400, corrections=0)]
+    send_examples(settings, leaky[:300])
+    send_garbage(settings)
+    often = {"LEADLANE_LAB_MODEL_INTERVAL_SECONDS": "0.3", "LEADLANE_LAB_CHECKPOINT_SECONDS": "3600"}
+    with a_lab(settings, tmp_path / "lab.log", **often) as lab:
+        wait_for(lambda: lab.examples() == 300 and LEAK in alarms(settings))
+        lab.snapshot()
+        assert alarms(settings)[LEAK].on
+        assert "answer" in load_model(newest(settings).document).document.left_out
+        ControlTable(settings, ALARMS, Alarm).change(lambda _: Edit({LEAK: allowance("answer", Stamp("ana", "ok", 1))}))
+        wait_for(lambda: "answer is learned from" in (tmp_path / "lab.log").read_text())
+        send_examples(settings, leaky[300:350])
+        wait_for(lambda: lab.examples() == 350)
+        lab.kill()
+    send_examples(settings, leaky[350:])
+    with a_lab(settings, tmp_path / "lab.log", **often) as lab:
+        wait_for(lambda: lab.examples() == 400)
+        lab.snapshot()
+    assert load_model(newest(settings).document).document.left_out == {}
+    assert "left out" not in alarms(settings)[LEAK].detail
+    undisturbed = Learning("online")
+    for number, example in enumerate(leaky):
+        if number == 300:
+            undisturbed.allow("answer")
+        undisturbed.take(number + (number >= 300), example)  # the garbage has an offset too
+    checkpoint = kept(settings)
+    assert checkpoint is not None
+    assert checkpoint.learned == undisturbed.dump()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from random import Random
 
 import yaml
 from rich.console import Console
@@ -13,11 +14,13 @@ from streams.commands.demo import where_to_look
 from streams.core.context import Approval
 from streams.core.events import CaseReview, OutcomeLabel
 from streams.demo.happenings import APPROVED
+from streams.demo.outcomes import Outcomes
 from streams.demo.reps import Reps
 from streams.demo.stage import REPS, TIME_LAPSE, control_records, demo_policy
 from streams.demo.summary import Account, Learned, Tally, summary
 from streams.demo.view import Snapshot, line, picture
 from streams.demo.worker import outcomes_from
+from streams.demo.world import Lead, people
 from streams.lane.processor import JournalEntry
 from streams.policy import load_policy
 from tests.factories import (
@@ -71,6 +74,40 @@ def test_the_stage_has_every_rep_one_who_left_and_approvals_for_what_the_simulat
     assert approved == set(APPROVED)
 
 
+# --- the CRM
+
+
+def test_what_becomes_of_leads_is_told_once_some_seconds_later_and_is_always_the_same() -> None:
+    crowd = people(Random(1), 500)
+    crm, again = Outcomes(1, crowd, "run"), Outcomes(1, crowd, "run")
+    for lead in crowd:
+        for told in (crm, again):
+            told.see(a_route(lead_id=lead.lead_id), T0)
+            told.see(a_route(lead_id=lead.lead_id), T0 + SECOND)
+    early, late = crm.due(T0 + 3 * SECOND - 1), crm.due(T0 + 60 * SECOND)
+    assert early == []
+    assert late == again.due(T0 + 60 * SECOND)
+    assert len({label.lead_id for label in late}) == len(late)
+    assert 350 < len(late) < 450
+    assert {label.outcome == "opportunity" for label in late if crm.is_good(label.lead_id)} == {True}
+    assert [label.occurred_at for label in late] == sorted(label.occurred_at for label in late)
+
+
+def test_more_of_the_hot_leads_are_good_ones_and_what_the_rules_do_not_see_matters_too() -> None:
+    crowd = people(Random(1), 3_000)
+    crm = Outcomes(1, crowd, "run")
+
+    def share(chosen: list[Lead]) -> float:
+        return sum(crm.is_good(lead.lead_id) for lead in chosen) / len(chosen)
+
+    assert share([lead for lead in crowd if lead.kind.name == "hot"]) > 0.5
+    assert share([lead for lead in crowd if lead.kind.name == "cold"]) < 0.1
+    software, foods = (
+        share([lead for lead in crowd if lead.account.industry == industry]) for industry in ("Software", "Foods")
+    )
+    assert software > 3 * foods
+
+
 # --- the reps
 
 
@@ -102,6 +139,15 @@ def test_rejects_and_overrides_carry_a_code_and_labels_follow() -> None:
     assert all(review.tier for review in reviews if review.action == "override")
     assert {label.outcome for label in labels} == {"accepted", "rejected"}
     assert len(labels) == sum(review.action in ("approve", "reject") for review in reviews)
+
+
+def test_people_mostly_see_which_leads_are_good() -> None:
+    reps = Reps(1, QUEUES, "run", is_good=lambda lead_id: lead_id == "good")
+    for number in range(400):
+        reps.see(a_case(case_id=f"case-{number}", lead_id=("good", "bad")[number % 2]), T0)
+    told = [event for event in reps.due(T0 + 60 * SECOND) if isinstance(event, OutcomeLabel)]
+    right = [label for label in told if (label.outcome == "accepted") == (label.lead_id == "good")]
+    assert 0.8 < len(right) / len(told) < 1
 
 
 def test_outreach_is_approved_or_rejected_by_people_of_its_queue_only() -> None:
