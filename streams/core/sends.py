@@ -16,6 +16,7 @@ UNAUTHORISED = "send:unauthorised"  # never asked for, refused, lapsed, or sent 
 UNASKED = "send:unasked"  # names no request
 ON_HOLD = "send:on_hold"
 FINE: tuple[str, ...] = ()
+SKEW_MS = 60_000  # a sender's clock may differ from ours by this much; what it sent "before" it was allowed is fine
 
 
 def send_faults(state: LeadState, event: ActivitySignal, context: Context) -> tuple[str, ...]:
@@ -26,6 +27,6 @@ def send_faults(state: LeadState, event: ActivitySignal, context: Context) -> tu
     if event.request_id is None:
         return (UNASKED, *on_hold)
     for promise in state.promises:
-        if promise.request_id == event.request_id and promise.at <= event.occurred_at <= promise.lapses_at:
+        if promise.request_id == event.request_id and event.occurred_at <= promise.lapses_at + SKEW_MS:
             return on_hold
     return (UNAUTHORISED, *on_hold)
