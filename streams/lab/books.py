@@ -28,6 +28,7 @@ MOST_CLAIMED = 20_000  # cases that somebody holds
 SAMPLE = 400  # examples that are kept of the reference, and as many of the newest
 BASELINES = 4  # log-loss is compared with so many times as many labels before
 ENDS = ("approved", "rejected", "overridden", "expired")
+BREACHES = frozenset({"breached", "escalated_150", "escalated_200"})
 AUDIT = "AUDIT_SAMPLE"
 
 
@@ -139,7 +140,7 @@ class Books(msgspec.Struct, array_like=True, gc=False):
 
     def take_case(self, case: UpdateCase, settings: GovernanceRow) -> None:
         """Count what a change of a case says: claimed, decided, met or breached."""
-        if case.version < 1 or " refused: " in case.change:
+        if is_refusal(case):
             return
         self._pass(case.changed_at, settings)
         hour = self._hour(case.changed_at, self.regime if case.changed_at >= self.regime_at else self.regime - 1)
@@ -157,8 +158,8 @@ class Books(msgspec.Struct, array_like=True, gc=False):
             hour.ends.setdefault(case.tier, [0] * len(ENDS))[at] += 1
             for code in {reason.code for reason in case.reasons}:
                 hour.codes.setdefault(code, [0] * len(ENDS))[at] += 1
-            missed = case.sla_state in ("breached", "escalated_150", "escalated_200")
-            hour.sla.setdefault(case.queue, [0, 0])[missed] += 1
+            if case.sla_state == "met" or case.sla_state in BREACHES:
+                hour.sla.setdefault(case.queue, [0, 0])[case.sla_state in BREACHES] += 1
         person = self._person(case.changed_at, case.claimed_by) if case.claimed_by else None
         if person is not None and any(reason.code == AUDIT for reason in case.reasons):
             person.audited += 1
@@ -257,6 +258,11 @@ def probability_of(example: EmitExample) -> float | None:
     """What the model that decided gave; where the rules decided, the first of the models that looked on."""
     said = example.predictions
     return said.get(example.model_version, next((said[name] for name in sorted(said)), None))
+
+
+def is_refusal(case: UpdateCase) -> bool:
+    """Whether it is an answer to somebody who could not act: the case is as before, or there is none."""
+    return case.version < 1 or case.change.partition(" ")[2].startswith("refused: ")
 
 
 def is_auto_accepted(example: EmitExample) -> bool:

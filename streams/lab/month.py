@@ -20,9 +20,11 @@ from streams.core.policy import GovernanceRow
 from streams.core.windows import BINS, EVERYBODY, WAIT_BINS, WindowStats, wait_bin
 from streams.lab.books import (
     AUDIT,
+    BREACHES,
     MOST_PEOPLE,
     Person,
     is_auto_accepted,
+    is_refusal,
     is_suppressed_by_chance,
     line_of,
     probability_of,
@@ -33,7 +35,6 @@ from streams.lab.rates import no_waits
 
 DAY_MS = 86_400_000
 ENDS = ("approved", "rejected", "overridden", "expired", "withdrawn", "superseded")
-BREACHES = ("breached", "escalated_150", "escalated_200")
 MOST_FLOWS = 5_000
 MOST_CLAIMED = 50_000
 MOST_ENTRIES = 2_000  # alarms and changes that are listed
@@ -157,7 +158,7 @@ def _in_force(into: dict[str, InForce], name: str, version: str, at: int) -> Non
 
 
 def _case(month: Month, case: UpdateCase, _: GovernanceRow) -> None:
-    if not month.holds(case.changed_at) or case.version < 1 or " refused: " in case.change:
+    if not month.holds(case.changed_at) or is_refusal(case):
         return
     if case.claimed_by is not None and case.case_id not in month.claimed:
         month.waits.setdefault(case.queue, no_waits())[wait_bin(case.changed_at - case.opened_at)] += 1
