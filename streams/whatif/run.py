@@ -122,7 +122,7 @@ class Tried(NamedTuple):
 def replay_changed(
     history: History, plan: Plan, make_job: MakeJob = pipeline_job, processes: int | None = None
 ) -> Tried:
-    """Decide everything again under a change, and say what differs from what was recorded. NoHistory if it is not whole."""
+    """Decide everything again under a change: what differs from what was recorded. NoHistory if it is not whole."""
     began = time.perf_counter()
     stories = each_lane(history, make_job, partial(_try, history, plan), processes)
     seconds = time.perf_counter() - began
@@ -144,5 +144,5 @@ def _try(history: History, plan: Plan, job: Job, lane: int, contexts: Recorded) 
     except BrokenJournal as error:
         raise NoHistory(
             f"{error}. A replay needs the journal, the inputs and the control records from the beginning. Export"
-            " history while it is whole (`leadlane replay export`), or raise retention.ms of lane.journal and the inputs."
+            " history while it is whole (`leadlane replay export`), or raise retention.ms of lane.journal and inputs."
         ) from None
