@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams.core.context import ControlRecord, Policy
@@ -14,6 +15,7 @@ from streams.demo.simulator import START_AT, Message, traffic
 from streams.demo.stage import control_records
 from streams.kafka.codec import event_headers, wire_for
 from streams.lane.job import Job, LaneSettings, load_job
+from streams.lane.lane import Position
 from streams.lane.merge import in_order
 from streams.lane.privates import Record
 from streams.lane.processor import POSITION, Batch, InputRecord, JournalEntry, OutputRecord
@@ -121,10 +123,11 @@ def _lane(
         store.apply(outcome.changed)
         entry = JournalEntry(number, seq, now, first, dict(position), len(taken), len(due), known)
         seq += len(taken) + len(due)
+        after = msgspec.msgpack.encode(Position(dict(position), seq, now))
         for topic, sent in outcome.outputs.items():
             _append(outputs.setdefault(topic, []), topic, number, sent, now)
         changed = [OutputRecord(key, packed) for key, packed in outcome.changed.items()]
-        _append(state, job.state, number, [*changed, OutputRecord(POSITION, b"")], now)
+        _append(state, job.state, number, [*changed, OutputRecord(POSITION, after)], now)
         _append(journal, job.journal, number, [OutputRecord(b"%d" % number, job.write_entry(entry))], now)
     inputs = {topic: [record for record in records if record.topic == topic] for topic in job.processor.inputs}
     return LaneHistory(number, journal, inputs, outputs, state)

@@ -22,6 +22,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.option("--policy", type=click.Path(path_type=Path), help="Try this policy document instead.")
 @click.option("--model", metavar="V", help="Try this model alone: a version, rules, or the path of a document.")
 @click.option("--history", "folder", type=_folder, help="An exported history, instead of a broker.")
+@click.option("--base", type=_folder, help="Exported states to begin from: what is older need not be there.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page for approvers, too.")
 @click.option("--examples", default=EXAMPLES, show_default=True, help="Of each kind of difference.")
 @click.option("--processes", type=click.IntRange(1), help="Lanes at the same time, instead of one per core.")
@@ -40,8 +41,9 @@ def replay(ctx: click.Context, /, **options: Any) -> None:
 
 @replay.command("export")
 @click.option("--out", "folder", type=_folder, required=True, help="A new or an empty folder.")
+@click.option("--only-states", is_flag=True, help="Only what a later replay may begin from: `--base`.")
 @brokers_option
-def export_history(folder: Path, brokers: str | None) -> None:
+def export_history(folder: Path, only_states: bool, brokers: str | None) -> None:
     """Write everything that a replay needs to a folder: it runs there without a broker."""
     from streams.settings import load_settings
     from streams.whatif.folder import export
@@ -50,7 +52,8 @@ def export_history(folder: Path, brokers: str | None) -> None:
 
     settings = load_settings(brokers=brokers)
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = export(BrokerHistory(settings.brokers), pipeline_job(settings.lanes), PIPELINE, folder)
+    history = BrokerHistory(settings.brokers)
+    manifest = export(history, pipeline_job(settings.lanes), PIPELINE, folder, only_states=only_states)
     records = sum(facts.records for facts in manifest.files.values())
     size = sum(facts.bytes for facts in manifest.files.values())
     click.echo(f"{folder}: {records:,} records of {manifest.lanes} lanes in {size / 1e6:,.1f} MB")
@@ -58,15 +61,17 @@ def export_history(folder: Path, brokers: str | None) -> None:
 
 def _replay(
     since: str | None, until: str | None, policy: Path | None, model: str | None, folder: Path | None,
-    html: Path | None, examples: int, processes: int | None, as_json: bool, brokers: str | None,
+    base: Path | None, html: Path | None, examples: int, processes: int | None, as_json: bool, brokers: str | None,
 ) -> None:  # fmt: skip
     from streams.settings import load_settings
-    from streams.whatif.folder import FolderHistory
+    from streams.whatif.folder import Continued, FolderHistory
     from streams.whatif.history import BrokerHistory, History
     from streams.whatif.window import window
 
     wanted = window(since, until, time.time_ns() // 1_000_000)
     history: History = FolderHistory(str(folder)) if folder else BrokerHistory(load_settings(brokers=brokers).brokers)
+    if base is not None:
+        history = Continued(history, FolderHistory(str(base)))
     if policy is None and model is None:
         found = _unchanged(history, wanted, examples, processes)
     else:

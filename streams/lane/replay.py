@@ -55,6 +55,18 @@ class PlainStore:
         return [key for _, key in found]
 
 
+class Start(NamedTuple):
+    """Where a replay begins: what a lane's changelog said at one time."""
+
+    seq: int = 0  # of the first transaction that is decided again
+    now: int = 0  # ms UTC: the clock of the one before it
+    next: Mapping[str, int] = {}  # by input topic: where it goes on
+    states: Mapping[bytes, bytes] = {}
+
+
+BEGINNING = Start()
+
+
 class Replayed(NamedTuple):
     """One transaction, decided again. `store` holds the states after it, and is the same object every time."""
 
@@ -80,14 +92,16 @@ def replay(
     journal: Iterable[JournalEntry],
     inputs: Mapping[str, Sequence[Record]],
     contexts: Contexts,
+    start: Start = BEGINNING,
 ) -> Iterator[Replayed]:
     """Decide one lane's history again, transaction by transaction.
 
-    `journal` and `inputs` (by topic) are what read_committed consumers see, in offset order, of this lane from the
-    beginning. BrokenJournal when an entry does not follow the one before it.
+    `journal` and `inputs` (by topic) are what read_committed consumers see, in offset order, of this lane from `start`
+    on; what is older is left out. BrokenJournal when an entry does not follow the one before it.
     """
     store = PlainStore()
-    for entry, records in transactions(journal, inputs):
+    store.apply(start.states)
+    for entry, records in transactions(journal, inputs, start):
         due = store.due(entry.now, entry.due)
         if len(due) != entry.due:
             raise BrokenJournal(
@@ -100,12 +114,15 @@ def replay(
         yield Replayed(entry, batch, outcome, store)
 
 
-def transactions(journal: Iterable[JournalEntry], inputs: Mapping[str, Sequence[Record]]) -> Iterator[Transaction]:
+def transactions(
+    journal: Iterable[JournalEntry], inputs: Mapping[str, Sequence[Record]], start: Start = BEGINNING
+) -> Iterator[Transaction]:
     """What each transaction of a lane took in. BrokenJournal where the journal and the inputs do not fit together."""
-    seq = 0
-    position: dict[str, int] = {}
+    seq, position = start.seq, dict(start.next)
     offsets = {topic: [record.offset for record in records] for topic, records in inputs.items()}
     for entry in journal:
+        if entry.seq < start.seq:
+            continue
         check_follows(entry, seq, position)
         taken = {
             topic: inputs[topic][bisect_left(offsets[topic], first) : bisect_left(offsets[topic], entry.next[topic])]

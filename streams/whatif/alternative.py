@@ -92,6 +92,7 @@ class _Lane:
         self._job, self._past, self._wire, self._plan = job, past, wire, plan
         self._contexts = Alternatives(plan.change, contexts)
         self._store = PlainStore()
+        self._store.apply(past.start.states)
         self._foreign = FOREIGN
         self._tracks: dict[bytes, Track] = {}
         self._tier_differences: dict[bytes, Difference] = {}
@@ -102,11 +103,13 @@ class _Lane:
         self.story = LaneStory(past.lane)
 
     def run(self) -> LaneStory:
-        window, story = self._plan.window, self.story
+        window, story = self._plan.window.after(self._past.start.now), self.story
         tapes = {topic: _Slices(window.part_of(self._past.outputs.get(topic, ()))) for topic in COMPARED}
         journal = (self._job.read_entry(record.value or b"") for record in self._past.journal)
         # Several transactions may have the same clock: what they wrote is compared together.
-        for now, group in groupby(transactions(journal, self._past.inputs), key=lambda each: each.entry.now):
+        for now, group in groupby(
+            transactions(journal, self._past.inputs, self._past.start), key=lambda each: each.entry.now
+        ):
             if window.over(now):
                 break
             if not window.begun(now):

@@ -46,6 +46,7 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
     """The figures of one lane; nothing after the window is decided."""
     journal = [job.read_entry(record.value or b"") for record in past.journal]
     whole = not journal or not window.over(journal[-1].now)
+    window, start = window.after(past.start.now), past.start
     figures: Counter[str] = Counter()
     tapes = {
         topic: (Last if topic in topics.TOPIC and topics.TOPIC[topic].compacted else Tape)(
@@ -53,10 +54,10 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
         )
         for topic, records in past.outputs.items()
     }
-    states: Mapping[bytes, bytes] = {}
-    after: dict[str, int] = {}
+    states: Mapping[bytes, bytes] = start.states
+    after: dict[str, int] = dict(start.next)
     try:
-        for done in replay(job, journal, past.inputs, contexts):
+        for done in replay(job, journal, past.inputs, contexts, start):
             entry, outcome = done.entry, done.outcome
             if window.over(entry.now):
                 break
@@ -80,7 +81,7 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
     for topic, tape in tapes.items():
         if _is_compacted(topic) and not whole:
             continue
-        tape.end()
+        tape.end(whole=start.seq == 0)
         figures.update(tape.figures)
         missing += [(topic, sent) for sent in tape.missing[:SHOWN]]
         extra += [(topic, sent) for sent in tape.extra[:SHOWN]]
@@ -131,8 +132,8 @@ class Tape:
             at += 1
         self._at = at
 
-    def end(self) -> None:
-        """Everything was decided: what is left over on either side."""
+    def end(self, *, whole: bool) -> None:
+        """Everything was decided: what is left over on either side. `whole`: from the beginning of history."""
         rest = [(r.key, r.value, tuple(r.headers), r.timestamp) for r in self._recorded[self._at :]]
         if rest == self._wanted:
             return
@@ -155,10 +156,11 @@ class Last(Tape):
         for key, value, _ in records:
             self._latest[key] = value, now
 
-    def end(self) -> None:
+    def end(self, *, whole: bool) -> None:
         want = {key or b"": value for key, (value, _) in self._latest.items() if value is not None}
         have = last_by_key((record.key, record.value) for record in self._recorded)
-        wrong = [key for key in want.keys() | have.keys() if want.get(key) != have.get(key)]
+        known = want.keys() | have.keys() if whole else {key or b"" for key in self._latest}
+        wrong = [key for key in known if want.get(key) != have.get(key)]
         self.figures["outputs_misplaced"] = len(wrong)
         self.missing = [(key, want[key], (), self._latest[key][1]) for key in wrong if key in want]
         self.extra = [(key, have[key], (), 0) for key in wrong if key in have]

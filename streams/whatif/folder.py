@@ -21,7 +21,11 @@ import msgspec
 import zstandard
 
 from streams.lane.job import Job
+from streams.lane.lane import Position
 from streams.lane.privates import Record
+from streams.lane.processor import POSITION
+from streams.lane.replay import BEGINNING, Start
+from streams.whatif.exact import last_by_key
 from streams.whatif.history import History, LaneHistory, NoHistory, lane_history, partition_of
 
 FORMAT = 1
@@ -66,6 +70,15 @@ class FolderHistory(NamedTuple):
             job, number, manifest.lanes, lambda topic: self._read(manifest, topic, partition_of(job, topic, number))
         )
 
+    def start(self, job: Job, number: int) -> Start:
+        """Where a replay goes on from the exported states: the changelog is one whole transaction after the other."""
+        states = last_by_key((r.key, r.value) for r in self._read(manifest_of(Path(self.folder)), job.state, number))
+        packed = states.pop(POSITION, None)
+        if packed is None:
+            return BEGINNING
+        position = msgspec.msgpack.decode(packed, type=Position)
+        return Start(position.seq, position.now, position.next, states)
+
     def controls(self, job: Job) -> dict[str, list[Record]]:
         manifest = manifest_of(Path(self.folder))
         return {topic: self._read(manifest, topic, 0) for topic in job.controls}
@@ -82,8 +95,27 @@ class FolderHistory(NamedTuple):
             raise NoHistory(f"{path}: expected an exported topic, got {error}. Export the history again.") from error
 
 
-def export(history: History, job: Job, processor: str, folder: Path) -> Manifest:
-    """Write a history to a folder that holds none yet."""
+class Continued(NamedTuple):
+    """A history from the states on that were exported before: what is older need not be there any more."""
+
+    history: History
+    base: FolderHistory
+
+    def lanes(self, job: Job) -> int:
+        lanes, before = self.history.lanes(job), self.base.lanes(job)
+        if lanes != before:
+            raise NoHistory(f"{self.base.folder}: expected the states of {lanes} lanes, got those of {before}.")
+        return lanes
+
+    def lane(self, job: Job, number: int) -> LaneHistory:
+        return self.history.lane(job, number)._replace(start=self.base.start(job, number))
+
+    def controls(self, job: Job) -> dict[str, list[Record]]:
+        return self.history.controls(job)
+
+
+def export(history: History, job: Job, processor: str, folder: Path, *, only_states: bool = False) -> Manifest:
+    """Write a history, or only what a later one may begin from, to a folder that holds none yet."""
     if folder.exists() and any(folder.iterdir()):
         raise NoHistory(f"{folder}: expected an empty or a new folder, got one with files. Choose another.")
     lanes = history.lanes(job)
@@ -92,10 +124,12 @@ def export(history: History, job: Job, processor: str, folder: Path) -> Manifest
     def keep(topic: str, partition: int, records: Sequence[Record]) -> None:
         files[file_name(topic, partition)] = write_file(folder / file_name(topic, partition), records)
 
-    shared: dict[str, list[Record]] = {topic: [] for topic in job.single}
+    shared: dict[str, list[Record]] = {topic: [] for topic in job.single if not only_states}
     for number in range(lanes):
         past = history.lane(job, number)
         parts = {**past.inputs, **past.outputs, job.state: past.state, job.journal: past.journal}
+        if only_states:
+            parts = {job.state: past.state}
         for topic, records in parts.items():
             if topic in shared:
                 shared[topic] += records
@@ -103,7 +137,7 @@ def export(history: History, job: Job, processor: str, folder: Path) -> Manifest
                 keep(topic, number, records)
     for topic, records in shared.items():
         keep(topic, 0, sorted(records, key=lambda record: record.offset))
-    for topic, records in history.controls(job).items():
+    for topic, records in ({} if only_states else history.controls(job)).items():
         keep(topic, 0, records)
     manifest = Manifest(FORMAT, version("leadlane"), processor, lanes, dict(sorted(files.items())))
     (folder / MANIFEST).write_text(json.dumps(msgspec.to_builtins(manifest), indent=1) + "\n")

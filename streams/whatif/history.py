@@ -20,6 +20,7 @@ from streams.kafka.reader import Reader
 from streams.kafka.security import confluent_config
 from streams.lane.job import Job
 from streams.lane.privates import Record
+from streams.lane.replay import BEGINNING, Start
 from streams.settings import load_settings
 
 CONSUME = 1000
@@ -43,6 +44,7 @@ class LaneHistory(NamedTuple):
     inputs: Mapping[str, Sequence[Record]]  # by topic
     outputs: Mapping[str, Sequence[Record]]  # by topic
     state: Sequence[Record]
+    start: Start = BEGINNING
 
 
 class History(Protocol):

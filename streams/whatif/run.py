@@ -143,6 +143,6 @@ def _try(history: History, plan: Plan, job: Job, lane: int, contexts: Recorded) 
         return run_lane(job, history.lane(job, lane), contexts, wire_for(load_settings()), plan)
     except BrokenJournal as error:
         raise NoHistory(
-            f"{error}. A replay needs the journal, the inputs and the control records from the beginning. Export"
-            " history while it is whole (`leadlane replay export`), or raise retention.ms of lane.journal and inputs."
+            f"{error}. A replay needs the journal, the inputs and the control records from the beginning, or from states"
+            " that were exported before (`leadlane replay export --only-states`, then --base)."
         ) from None

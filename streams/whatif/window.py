@@ -32,6 +32,10 @@ class Window(NamedTuple):
     def over(self, now: int) -> bool:
         return self.until is not None and now >= self.until
 
+    def after(self, now: int) -> Window:
+        """The part of the window after a time; 0 for all of it."""
+        return self if now == 0 or (self.since or 0) > now else self._replace(since=now + 1)
+
     def part_of(self, records: Sequence[Record]) -> Sequence[Record]:
         """The outputs written inside. A lane's clock never runs back, and it stamps its outputs."""
         first = 0 if self.since is None else bisect_left(records, self.since, key=_timestamp)

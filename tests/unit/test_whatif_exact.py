@@ -16,11 +16,13 @@ from streams.commands.replay import replay
 from streams.lane.privates import Record
 from streams.lane.processor import POSITION
 from streams.policy.faults import BadPolicy
+from streams.whatif.alternative import Plan
+from streams.whatif.change import Change
 from streams.whatif.exact import EVERYTHING, FAULTS
-from streams.whatif.folder import MANIFEST, FolderHistory, export, manifest_of
+from streams.whatif.folder import MANIFEST, Continued, FolderHistory, export, manifest_of
 from streams.whatif.history import GivenHistory, LaneHistory, NoHistory
 from streams.whatif.page import page
-from streams.whatif.run import pipeline_job, replay_unchanged
+from streams.whatif.run import pipeline_job, replay_changed, replay_unchanged
 from streams.whatif.window import Window
 
 EVENTS, LANES = 1_500, 2
@@ -170,6 +172,38 @@ def test_a_folder_that_is_not_a_whole_history_is_refused(folder: Path, tmp_path:
     (copy / MANIFEST).write_text((copy / MANIFEST).read_text().replace('"format": 1', '"format": 7'))
     with pytest.raises(NoHistory, match="format is 7, expected 1"):
         manifest_of(copy)
+
+
+def cut_in_the_middle(past: LaneHistory) -> tuple[LaneHistory, LaneHistory]:
+    """The states as they stood in the middle of a lane, and the lane without what is older."""
+    middle = len(past.journal) // 2
+    at = [number for number, row in enumerate(past.state) if row.key == POSITION][middle - 1] + 1
+    (entry,) = (pipeline_job(LANES).read_entry(past.journal[middle].value or b""),)
+    first = {topic: entry.next[topic] for topic in entry.next} | entry.first
+    inputs = {topic: [r for r in rows if r.offset >= first.get(topic, 0)] for topic, rows in past.inputs.items()}
+    return past._replace(state=past.state[:at]), past._replace(journal=past.journal[middle:], inputs=inputs)
+
+
+def test_a_replay_begins_from_states_that_were_exported_before(tmp_path: Path) -> None:
+    job = pipeline_job(LANES)
+    before, later = zip(*(cut_in_the_middle(past) for past in history().pasts), strict=True)
+    controls = history().control_records
+    export(GivenHistory(before, controls), job, PROCESSOR, tmp_path / "base", only_states=True)
+    assert sorted(path.name for path in (tmp_path / "base").iterdir()) == [MANIFEST, "lane.state"]
+    rest = Continued(GivenHistory(later, controls), FolderHistory(str(tmp_path / "base")))
+    done = replay_unchanged(rest, processes=1)
+    assert (done.differences, done.wrong) == (0, ())
+    entries = [job.read_entry(row.value or b"") for past in later for row in past.journal]
+    assert done.figures["events"] == sum(entry.records for entry in entries)
+    assert replay_unchanged(GivenHistory(later, controls), processes=1).figures["broken_journals"] == LANES
+
+    plan = Plan(Change(SHIPPED.read_text().replace("warm_score: 50\n", "warm_score: 56\n"), "x"), Window())
+    tried = replay_changed(rest, plan, processes=1).summary
+    assert tried["events"] == done.figures["events"]
+    assert tried["tiers"]["moved"] > 0
+    damaged = [past._replace(outputs={**past.outputs, "decisions": past.outputs["decisions"][:-1]}) for past in later]
+    short = Continued(GivenHistory(tuple(damaged), controls), rest.base)
+    assert replay_unchanged(short, processes=1).figures["outputs_missing"] == LANES
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
