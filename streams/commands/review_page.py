@@ -131,14 +131,13 @@ def _conditions(review: Review, row: GovernanceRow) -> Section:
     if never:
         said.append(f"Never found this month: {', '.join(never)}.")
     rows = [
-        (one.condition, one.code, one.decisions, one.cases, rate_text(one.agree), one.rejected, one.overridden,
-         one.undecided, "changes nothing" if one.without_effect else "")
+        (one.condition if one.code == one.condition else f"{one.condition} {one.code}",
+         "changes nothing" if one.without_effect else "", one.decisions, one.cases, rate_text(one.agree), one.rejected,
+         one.overridden, one.undecided)
         for one in review.conditions
         if not one.never
     ]  # fmt: skip
-    header = (
-        "condition", "", "decisions", "cases", "approved as it was", "rejected", "overridden", "undecided", "",
-    )  # fmt: skip
+    header = ("condition", "", "decisions", "cases", "approved as it was", "rejected", "overridden", "undecided")
     return Section("Conditions, and which of them change nothing", said, [Table(header, rows)] if rows else [])
 
 
