@@ -1,9 +1,15 @@
-"""A history as lanes would have written it, decided here without Kafka: to measure and test what decides it again."""
+"""A history as lanes would have written it, decided here without Kafka: to measure and test what decides it again.
+
+python -m streams.bench.past 300000 12 FOLDER     writes one of so many events and lanes
+leadlane replay --history FOLDER                  says how many events per second are decided again
+"""
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,10 +30,13 @@ from streams.lane.store import DictStore
 from streams.policy import load_policy
 from streams.settings import load_settings
 from streams.shipped import default_policy
+from streams.whatif.folder import export
 from streams.whatif.history import GivenHistory, LaneHistory
+from streams.whatif.run import pipeline_job
 
 PROCESSOR = "streams.lane.pipeline:job"
 BATCH = 500
+EVENTS_PER_LEAD = 10
 
 
 class Written(NamedTuple):
@@ -136,3 +145,16 @@ def _lane(
 def _append(kept: list[Record], topic: str, partition: int, sent: Iterable[OutputRecord], now: int) -> None:
     for key, value, headers in sent:
         kept.append(Record(topic, partition, len(kept), now, key, value, tuple(headers)))
+
+
+def main() -> None:
+    """Write a history of EVENTS and LANES to FOLDER."""
+    events, lanes = int(sys.argv[1]), int(sys.argv[2])
+    export(
+        simulated_history(events, max(1, events // EVENTS_PER_LEAD), lanes), pipeline_job(lanes), PROCESSOR,
+        Path(sys.argv[3]),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -143,6 +143,6 @@ def _try(history: History, plan: Plan, job: Job, lane: int, contexts: Recorded) 
         return run_lane(job, history.lane(job, lane), contexts, wire_for(load_settings()), plan)
     except BrokenJournal as error:
         raise NoHistory(
-            f"{error}. A replay needs the journal, the inputs and the control records from the beginning, or from states"
-            " that were exported before (`leadlane replay export --only-states`, then --base)."
+            f"{error}. A replay needs the journal, the inputs and the control records from the beginning, or from"
+            " states that were exported before (`leadlane replay export --only-states`, then --base)."
         ) from None
