@@ -63,18 +63,35 @@ class Loop:
         self.last_by: dict[tuple[int, str], float] = {}  # (lane, version) -> newest decision
         self.first_by: dict[tuple[int, str], float] = {}
 
-    def arrive(self, leads: range) -> None:
-        """Leads come in, with a fit score each."""
-        for number in leads:
+    def arrive(self, count: int) -> None:
+        """Leads come in, with a fit score each, and are decided."""
+        for number in range(count):
             self._send(LeadProfile(**self._common(number), email=f"l{number}@example.com", stage="qualify"))
             self._send(ScoreSignal(**self._common(number), kind="fit", value=float(number % 100), confidence=0.9))
         self._sender.flush()
+        self.wait("leads are decided", lambda: len(self.decided) == count)
 
-    def label(self, number: int) -> None:
-        """What became of one of them; every second one is good."""
+    def label(self, number: int) -> str:
+        """What became of one of them; every second one is good. The event's id."""
         event = OutcomeLabel(**self._common(number), outcome=("won", "lost")[number % 2])
         self.labelled[event.event_id] = time.time()
         self._send(event)
+        return event.event_id
+
+    def learned_after(self, event_id: str) -> float:
+        """Seconds until a decision has learned it, where nothing but this stirs leads."""
+
+        def done() -> bool:
+            self.stir()
+            return event_id in self.took
+
+        self.wait("a decision has learned it", done)
+        return self.took[event_id]
+
+    def stir(self) -> None:
+        """Let a lead be decided again: its fit goes up or down."""
+        fit = (20.0, 90.0)[self._written % 2]
+        self._send(ScoreSignal(**self._common(0), kind="fit", value=fit, confidence=0.9))
 
     def look(self) -> None:
         """Take in what has come out."""
@@ -175,8 +192,7 @@ def measure(brokers: str, folder: Path, seconds: float, interval: float, rate: f
         LabProcess(brokers, LANES, folder / "lab.log", **pause) as lab,
     ):
         count = FIRST + int(2 * seconds)
-        loop.arrive(range(count))
-        loop.wait("leads are decided", lambda: sum(lead.startswith("loop-") for lead in loop.decided) == count)
+        loop.arrive(count)
         for number in range(FIRST):
             loop.label(number)
         loop.wait("the first labels are learned", lambda: lab.examples() >= FIRST)
