@@ -18,8 +18,8 @@ from streams.core.policy import GovernanceRow
 from streams.core.windows import WindowStats
 from streams.lab.alarms import Alarm, causes, settle
 from streams.lab.books import Books
-from streams.lab.drift import LossDrift, Shift
-from streams.lab.kpis import Kpis, Predict, drift_of, kpis_of
+from streams.lab.drift import LossDrift
+from streams.lab.kpis import Comparisons, Kpis, Predict, compare, kpis_of
 
 FORMAT = 1
 MINUTE_MS = 60_000
@@ -37,6 +37,8 @@ class _Dump(msgspec.Struct, array_like=True):
     books: Books
     losses: bytes
     alarms: dict[str, Alarm]
+    compared_at: tuple[int, int, bool] | None
+    compared: Comparisons
 
 
 class Governance:
@@ -47,12 +49,12 @@ class Governance:
         self._books = Books()
         self._losses = LossDrift(settings.drift_delta, settings.drift_hold_labels)
         self._alarms: dict[str, Alarm] = {}
-        self._drift_at: tuple[int, int, bool] | None = None
-        self._shift = drift_of(self._books, settings, None)
+        self._compared_at: tuple[int, int, bool] | None = None
+        self._compared = compare(self._books, settings, None)
 
     def use(self, settings: GovernanceRow) -> None:
         """Take over the values of another policy version. ADWIN starts anew when its own change."""
-        old, self._settings = self._settings, settings
+        old, self._settings, self._compared_at = self._settings, settings, None
         if (old.drift_delta, old.drift_hold_labels) != (settings.drift_delta, settings.drift_hold_labels):
             self._losses = LossDrift(settings.drift_delta, settings.drift_hold_labels)
 
@@ -73,25 +75,25 @@ class Governance:
     def look(self, predict: Predict | None = None) -> Look:
         """KPIs and alarms now. Alarms change here, and nowhere else.
 
-        `predict` gives the deciding model's probability for features; None while the rules decide. Drift of scores is
-        measured anew with the first look of a minute.
+        `predict` gives the deciding model's probability for features; None while the rules decide. Drift of scores
+        and fairness are measured anew with the first look of a minute.
         """
-        kpis = kpis_of(self._books, self._settings, self._drift(predict))
+        kpis = kpis_of(self._books, self._settings, self._compare(predict))
         found = causes(kpis, self._books, self._losses, self._settings)
         self._alarms = settle(self._alarms, found, self._books.now, self._settings.clear_ms)
         return Look(kpis, dict(self._alarms))
 
-    def _drift(self, predict: Predict | None) -> Shift:
-        """Measured once a minute: a model scores hundreds of examples for it."""
+    def _compare(self, predict: Predict | None) -> Comparisons:
+        """Anew once a minute, as often as lanes tell of groups: a model scores hundreds of examples for it."""
         books = self._books
         minute = (books.now // MINUTE_MS, books.regime, predict is None)
-        if minute != self._drift_at:
-            self._drift_at, self._shift = minute, drift_of(books, self._settings, predict)
-        return self._shift
+        if minute != self._compared_at:
+            self._compared_at, self._compared = minute, compare(books, self._settings, predict)
+        return self._compared
 
     def dump(self) -> bytes:
         """The whole state, some tens of kilobytes."""
-        dump = _Dump(FORMAT, self._books, self._losses.dump(), self._alarms)
+        dump = _Dump(FORMAT, self._books, self._losses.dump(), self._alarms, self._compared_at, self._compared)
         return zlib.compress(msgspec.msgpack.encode(dump), 1)
 
     @classmethod
@@ -107,6 +109,7 @@ class Governance:
             raise ValueError(f"governance state: expected format {FORMAT}, got {found.format}.")
         loaded = cls(settings)
         loaded._books, loaded._alarms = found.books, found.alarms
+        loaded._compared_at, loaded._compared = found.compared_at, found.compared
         try:
             loaded._losses = LossDrift.load(found.losses, settings.drift_delta, settings.drift_hold_labels)
         except ValueError:  # another version of river: what it saw last, it sees again

@@ -61,8 +61,20 @@ class Kpis(NamedTuple):
     log_loss_before: float | None
 
 
-def kpis_of(books: Books, settings: GovernanceRow, drift: Shift) -> Kpis:
-    """Everything that governance knows now. `drift` comes from `drift_of`: it may cost more than all the rest."""
+class Comparisons(NamedTuple):
+    """What takes longer to work out than all the rest, and changes less often."""
+
+    drift: Shift
+    fairness: tuple[Finding, ...]
+
+
+def compare(books: Books, settings: GovernanceRow, predict: Predict | None) -> Comparisons:
+    """Then with now, and groups with each other. `predict`: the deciding model's probability for features."""
+    return Comparisons(drift_of(books, settings, predict), findings(_tallies(books, settings), rules_of(settings)))
+
+
+def kpis_of(books: Books, settings: GovernanceRow, compared: Comparisons) -> Kpis:
+    """Everything that governance knows now."""
     now, window, sure = books.now, settings.window_ms, settings.confidence
     hours = list(books.recent_hours(now - window, now + 1))
     before = list(books.recent_hours(now - 2 * window, now - window))
@@ -91,8 +103,8 @@ def kpis_of(books: Books, settings: GovernanceRow, drift: Shift) -> Kpis:
         violations=counts.get("send:unauthorised", 0),
         sends_on_hold=counts.get("send:on_hold", 0),
         scores=_scores(books, settings),
-        drift=drift,
-        fairness=findings(_tallies(books, settings), rules_of(settings)),
+        drift=compared.drift,
+        fairness=compared.fairness,
         reviewers=tuple(stampings(people_of(books, settings), sure)),
         log_loss=this,
         log_loss_before=last,
