@@ -26,7 +26,8 @@ ATTRIBUTE = "attr."
 LONGEST_VALUE = 60  # characters of a category
 
 Value = float | str
-Row = list[int | float | str | None]  # by the places of FEATURES; a whole number as int takes a byte instead of nine
+Number = int | float  # said in full: compiled, a `float` that is an int becomes a float, and packs in nine bytes
+Row = list[Number | str | None]  # by the places of FEATURES; a whole number as int takes a byte instead of nine
 
 
 class Feature(NamedTuple):
@@ -106,11 +107,11 @@ def valued(text: str) -> Value:
     return number if isfinite(number) else text[:LONGEST_VALUE]
 
 
-def _asked(signals: Signals) -> tuple[float | None, float | None]:
+def _asked(signals: Signals) -> tuple[Number | None, Number | None]:
     return _measured(signals.nps), _measured(signals.csat)
 
 
-def _stated(known: Known, signals: Signals) -> tuple[float | str | None, ...]:
+def _stated(known: Known, signals: Signals) -> tuple[Number | str | None, ...]:
     return (
         _log(known.amount_hint) if known.amount_hint else None,
         known.stage,
@@ -122,15 +123,20 @@ def _stated(known: Known, signals: Signals) -> tuple[float | str | None, ...]:
     )
 
 
-def _measured(measure: Measure | None) -> float | None:
+def _measured(measure: Measure | None) -> Number | None:
     return None if measure is None else slim(measure.value)
 
 
-def _log(amount: float) -> float:
-    return slim(log2(1 + amount)) if amount > 0 else 0
+def _log(amount: float) -> Number:
+    if amount <= 0:
+        return 0
+    return slim(log2(1 + amount))
 
 
-def slim(number: float) -> float:
+def slim(number: float) -> Number:
     """The number with DIGITS after the point, as an int where that says the same."""
     rounded = round(number, DIGITS)
-    return int(rounded) if rounded == int(rounded) else rounded
+    whole = int(rounded)
+    if rounded == whole:
+        return whole
+    return rounded
