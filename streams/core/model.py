@@ -1,7 +1,8 @@
 """A published model as arithmetic: features in, probability, score, interval and signed parts out.
 
 logit       = offset + slope * (base weight + sum of the features' weights)
-number      weight * clamped (value - mean) * inverse, and the weight of the bin that the value falls into
+number      weight * clamped (value - mean) * inverse, and the weight of the bin that the value falls into, and its own
+            if it is listed: a whole number may be a code
 category    weight of its name; a name that is not listed adds nothing
 missing     a weight of its own
 probability = 1 / (1 + exp(-logit))
@@ -45,6 +46,14 @@ class Weight(msgspec.Struct, frozen=True, array_like=True, gc=False):
     precision: Positive
 
 
+class NumberName(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The weight of one whole number, as if it were a category, and its precision."""
+
+    value: float
+    weight: float
+    precision: Positive
+
+
 class NumberTerm(msgspec.Struct, frozen=True, gc=False):
     """What a number adds. `inverse` is 1 / standard deviation; 0: only the bins count."""
 
@@ -54,6 +63,7 @@ class NumberTerm(msgspec.Struct, frozen=True, gc=False):
     weight: Weight
     edges: tuple[float, ...]  # ascending; bin i holds edges[i - 1] <= value < edges[i]
     bins: tuple[Weight, ...]  # one more than edges, or none
+    names: tuple[NumberName, ...] = ()
 
 
 class Calibration(msgspec.Struct, frozen=True, gc=False):
@@ -117,6 +127,7 @@ class _NumberTerm(NamedTuple):
     spread: float
     edges: tuple[float, ...]
     bins: tuple[tuple[float, float], ...]
+    names: dict[float, tuple[float, float]]
 
 
 class _Term(NamedTuple):
@@ -160,12 +171,17 @@ class Model:
             elif number is None:
                 adds, doubt, points = unseen
             else:
-                mean, inverse, limit, weight, spread, edges, bins = number
-                z = (min(max(value, -LARGEST), LARGEST) - mean) * inverse  # type: ignore[operator]
+                mean, inverse, limit, weight, spread, edges, bins, listed = number
+                held = min(max(value, -LARGEST), LARGEST)
+                z = (held - mean) * inverse  # type: ignore[operator]
                 z = limit if z > limit else -limit if z < -limit else z
                 adds, doubt = weight * z, spread * z * z
                 if bins:
-                    more, doubts = bins[bisect_right(edges, value)]
+                    more, doubts = bins[bisect_right(edges, held)]
+                    adds += more
+                    doubt += doubts
+                if held in listed:
+                    more, doubts = listed[held]
                     adds += more
                     doubt += doubts
                 points = round((adds - average) * self._steps)
@@ -224,7 +240,8 @@ def _term(name: str, document: ModelDocument) -> _Term:
     number, term = None, document.numbers.get(name)
     if term is not None:
         bins = tuple(calibrated(weight) for weight in term.bins)
-        number = _NumberTerm(term.mean, term.inverse, term.limit, *calibrated(term.weight), term.edges, bins)
+        listed = {name.value: calibrated(Weight(name.weight, name.precision)) for name in term.names}
+        number = _NumberTerm(term.mean, term.inverse, term.limit, *calibrated(term.weight), term.edges, bins, listed)
     unseen = effect(0.0, slope * slope / document.prior_precision)
     return _Term(name, average, effect(*calibrated(document.missing[name])), names, unseen, number)
 

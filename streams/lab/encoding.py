@@ -3,6 +3,7 @@
 number    standardised by mean and deviation of all that came, kept within LIMIT; and one of some bins at quantiles, so
           that an effect need not be a straight line. Bins are cut anew when a column has CUT_GROWTH times the values,
           as many as the cube root of their number: as fine as so many values can tell.
+          A whole number may be a code, so it is also a name, as a category is.
 category  1 under the name of its value, once that was seen twice: ids and typing errors are never a weight
 missing   1 under a name of its own; also what is not a number (nan)
 
@@ -41,20 +42,75 @@ class Recut(NamedTuple):
     shares: tuple[tuple[float, ...], ...]  # by new bin, of each old one; sums to 1
 
 
+class Names:
+    """Values of a column that are names: how often each came, and the weights of those that came before."""
+
+    __slots__ = ("cells", "forgotten", "keys", "prefix")
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.cells: dict[Value, Cell] = {}  # value -> labels, positives
+        self.keys: dict[Value, str] = {}  # value -> name of its weight
+        self.forgotten: Cell = [0.0, 0.0]  # labels and positives of values that are no longer counted
+
+    def learn(self, value: Value, label: bool) -> list[str]:
+        """Count a value; the names of weights that are forgotten over it."""
+        cell = self.cells.get(value)
+        if cell is None:
+            cell = self.cells[value] = [0.0, 0.0]
+        cell[0] += 1
+        cell[1] += label
+        if cell[0] == SEEN_BEFORE_A_WEIGHT and len(self.keys) < MOST_NAMES:
+            self.keys[value] = f"{self.prefix}{value}"
+        return self._forget() if len(self.cells) > MOST_VALUES else []
+
+    def correct(self, value: Value, change: int) -> None:
+        self.cells.get(value, self.forgotten)[1] += change
+
+    def _forget(self) -> list[str]:
+        """Forget the half that was seen least, the oldest first."""
+        by_count = sorted(self.cells, key=lambda value: self.cells[value][0])
+        dropped = []
+        for value in by_count[: len(by_count) // 2]:
+            labels, positives = self.cells.pop(value)
+            self.forgotten[0] += labels
+            self.forgotten[1] += positives
+            if value in self.keys:
+                dropped.append(self.keys.pop(value))
+        for value, (labels, _) in self.cells.items():
+            if len(self.keys) >= MOST_NAMES:
+                break
+            if labels >= SEEN_BEFORE_A_WEIGHT:
+                self.keys.setdefault(value, f"{self.prefix}{value}")
+        return dropped
+
+    def dump(self) -> list[Any]:
+        return [[[value, *cell] for value, cell in self.cells.items()], list(self.keys), self.forgotten]
+
+    def load(self, dumped: list[Any]) -> None:
+        cells, keys, self.forgotten = dumped
+        self.cells = {value: [labels, positives] for value, labels, positives in cells}
+        self.keys = {value: f"{self.prefix}{value}" for value in keys}
+
+
 class Number:
     """What is known of a column's numbers."""
 
-    __slots__ = ("cells", "count", "edges", "inverse", "keys", "mean", "next_cut", "positives", "spread", "values")
+    __slots__ = (
+        "cells", "count", "edges", "inverse", "keys", "mean", "names", "next_cut", "positives", "spread", "values",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self.count, self.mean, self.spread, self.inverse = 0, 0.0, 0.0, 0.0
         self.values, self.positives = Sample(), Sample()
         self.edges: list[float] = []
         self.cells: list[Cell] = []  # labels and positives of each bin
         self.keys: tuple[str, ...] = ()
         self.next_cut = FIRST_CUT
+        self.names = Names(f"{name}{SEPARATOR}#")  # of whole numbers
 
-    def learn(self, value: float, label: bool) -> None:
+    def learn(self, value: float, label: bool) -> list[str]:
+        """Count a number; the names of weights that are forgotten over it."""
         self.count += 1
         away = value - self.mean
         self.mean += away / self.count
@@ -67,6 +123,34 @@ class Number:
             cell = self.cells[bisect_right(self.edges, value)]
             cell[0] += 1
             cell[1] += label
+        return self.names.learn(value, label) if value.is_integer() else []
+
+    def correct(self, value: float, change: int) -> None:
+        if self.edges:
+            self.cells[bisect_right(self.edges, value)][1] += change
+        if value.is_integer():
+            self.names.correct(value, change)
+        if change > 0:
+            self.positives.add(value)
+
+    def all_keys(self) -> list[str]:
+        return [*self.keys, *self.names.keys.values()]
+
+    def dump(self) -> list[Any]:
+        return [
+            self.count, self.mean, self.spread, self.inverse, self.values.dump(), self.positives.dump(), self.edges,
+            self.cells, self.next_cut, self.names.dump(),
+        ]  # fmt: skip
+
+    @classmethod
+    def load(cls, name: str, dumped: list[Any]) -> Number:
+        number = cls(name)
+        number.count, number.mean, number.spread, number.inverse, values, positives, *rest = dumped
+        number.values, number.positives = Sample.load(values), Sample.load(positives)
+        number.edges, number.cells, number.next_cut, names = rest
+        number.keys = bin_keys(name, len(number.edges)) if number.edges else ()
+        number.names.load(names)
+        return number
 
     def cut(self, name: str) -> Recut | None:
         """Cut the bins at the quantiles of what came so far. None: they stay."""
@@ -97,53 +181,35 @@ class Number:
 class Column:
     """What is known of one feature."""
 
-    __slots__ = (
-        "born", "count", "forgotten", "keys", "missing", "name", "names", "next_look", "number", "positives", "usable",
-    )  # fmt: skip
+    __slots__ = ("born", "count", "missing", "name", "names", "next_look", "number", "positives", "usable")
 
     def __init__(self, name: str, born: tuple[int, int], next_look: float) -> None:
         self.name, self.born = name, born  # labels and positives that came before it
         self.number: Number | None = None
-        self.names: dict[str, Cell] = {}  # value -> labels, positives
-        self.keys: dict[str, str] = {}  # value -> name of its weight
-        self.forgotten: Cell = [0.0, 0.0]  # labels and positives of values that are no longer counted
+        self.names = Names(f"{name}{SEPARATOR}=")  # of texts
         self.count = self.positives = 0  # of examples that state it
         self.missing = f"{name}{SEPARATOR}?"
         self.next_look = next_look  # labels of the rarer kind at which the guard looks
         self.usable = True  # False: it gives the answer away
 
-    def learn_name(self, value: str, label: bool) -> list[str]:
-        """Count a category; the names of weights that are forgotten over it."""
-        cell = self.names.get(value)
-        if cell is None:
-            cell = self.names[value] = [0.0, 0.0]
-        cell[0] += 1
-        cell[1] += label
-        if cell[0] == SEEN_BEFORE_A_WEIGHT and len(self.keys) < MOST_NAMES:
-            self.keys[value] = name_key(self.name, value)
-        return self._forget() if len(self.names) > MOST_VALUES else []
-
-    def _forget(self) -> list[str]:
-        """Forget the half that was seen least, the oldest first."""
-        by_count = sorted(self.names, key=lambda value: self.names[value][0])
-        dropped = []
-        for value in by_count[: len(by_count) // 2]:
-            labels, positives = self.names.pop(value)
-            self.forgotten[0] += labels
-            self.forgotten[1] += positives
-            if value in self.keys:
-                dropped.append(self.keys.pop(value))
-        for value, (labels, _) in self.names.items():
-            if len(self.keys) >= MOST_NAMES:
-                break
-            if labels >= SEEN_BEFORE_A_WEIGHT:
-                self.keys.setdefault(value, name_key(self.name, value))
-        return dropped
-
     def all_keys(self) -> list[str]:
         """The names of all its weights."""
-        bins = self.number.keys if self.number else ()
-        return [self.name, self.missing, *bins, *self.keys.values()]
+        return [self.name, self.missing, *self.names.keys.values(), *(self.number.all_keys() if self.number else ())]
+
+    def dump(self) -> list[Any]:
+        return [
+            self.name, list(self.born), self.number and self.number.dump(), self.names.dump(), self.count,
+            self.positives, self.next_look, self.usable,
+        ]  # fmt: skip
+
+    @classmethod
+    def load(cls, dumped: list[Any]) -> Column:
+        name, born, number, names, count, positives, next_look, usable = dumped
+        column = cls(name, (born[0], born[1]), next_look)
+        column.number = number and Number.load(name, number)
+        column.names.load(names)
+        column.count, column.positives, column.usable = count, positives, usable
+        return column
 
 
 class Encoder:
@@ -161,7 +227,7 @@ class Encoder:
             if value is None or value != value:
                 encoded[column.missing] = 1.0
             elif value.__class__ is str:
-                key = column.keys.get(value)  # type: ignore[arg-type]
+                key = column.names.keys.get(value)
                 if key is not None:
                     encoded[key] = 1.0
             elif column.number is not None:
@@ -172,6 +238,9 @@ class Encoder:
                     encoded[column.name] = LIMIT if z > LIMIT else -LIMIT if z < -LIMIT else z
                 if number.edges:
                     encoded[number.keys[bisect_right(number.edges, value)]] = 1.0  # type: ignore[type-var]
+                key = number.names.keys.get(value)
+                if key is not None:
+                    encoded[key] = 1.0
         return encoded
 
     def learn(
@@ -193,12 +262,12 @@ class Encoder:
             column.count += 1
             column.positives += label
             if value.__class__ is str:
-                dropped += column.learn_name(value, label)  # type: ignore[arg-type]
+                dropped += column.names.learn(value, label)
                 continue
             number = column.number
             if number is None:
-                number = column.number = Number()
-            number.learn(float(min(max(value, -LARGEST), LARGEST)), label)
+                number = column.number = Number(name)
+            dropped += number.learn(float(min(max(value, -LARGEST), LARGEST)), label)
             if number.count >= number.next_cut and (recut := number.cut(name)):
                 recuts.append(recut)
         return recuts, dropped
@@ -210,15 +279,10 @@ class Encoder:
             if column is None or value is None or value != value:
                 continue
             column.positives += change
-            number = column.number
             if isinstance(value, str):
-                column.names.get(value, column.forgotten)[1] += change
-            elif number is not None:
-                value = float(min(max(value, -LARGEST), LARGEST))
-                if number.edges:
-                    number.cells[bisect_right(number.edges, value)][1] += change
-                if change > 0:
-                    number.positives.add(value)
+                column.names.correct(value, change)
+            elif column.number is not None:
+                column.number.correct(float(min(max(value, -LARGEST), LARGEST)), change)
 
     def use(self, name: str, usable: bool) -> None:
         """Encode a column from now on, or no longer."""
@@ -227,49 +291,15 @@ class Encoder:
 
     def dump(self) -> list[Any]:
         """All of it as plain lists, for msgpack."""
-        return [_dumped(column) for column in self.columns.values()]
+        return [column.dump() for column in self.columns.values()]
 
     @classmethod
     def load(cls, dumped: list[Any]) -> Encoder:
         encoder = cls()
-        for row in dumped:
-            column = _loaded(row)
-            encoder.columns[column.name] = column
+        encoder.columns = {row[0]: Column.load(row) for row in dumped}
         encoder.usable = [column for column in encoder.columns.values() if column.usable]
         return encoder
 
 
 def bin_keys(name: str, edges: int) -> tuple[str, ...]:
     return tuple(f"{name}{SEPARATOR}{number}" for number in range(edges + 1))
-
-
-def name_key(name: str, value: str) -> str:
-    return f"{name}{SEPARATOR}={value}"
-
-
-def _dumped(column: Column) -> list[Any]:
-    number = column.number
-    state = number and [
-        number.count, number.mean, number.spread, number.inverse, number.values.dump(), number.positives.dump(),
-        number.edges, number.cells, number.next_cut,
-    ]  # fmt: skip
-    names = [[value, *cell] for value, cell in column.names.items()]
-    return [
-        column.name, list(column.born), state, names, list(column.keys), column.forgotten, column.count,
-        column.positives, column.next_look, column.usable,
-    ]  # fmt: skip
-
-
-def _loaded(row: list[Any]) -> Column:
-    name, born, state, names, keys, forgotten, count, positives, next_look, usable = row
-    column = Column(name, (born[0], born[1]), next_look)
-    column.names = {value: [labels, good] for value, labels, good in names}
-    column.keys = {value: name_key(name, value) for value in keys}
-    column.forgotten, column.count, column.positives, column.usable = forgotten, count, positives, usable
-    if state:
-        number = column.number = Number()
-        number.count, number.mean, number.spread, number.inverse, values, goods, edges, cells, number.next_cut = state
-        number.values, number.positives = Sample.load(values), Sample.load(goods)
-        number.edges, number.cells = edges, cells
-        number.keys = bin_keys(name, len(edges)) if edges else ()
-    return column

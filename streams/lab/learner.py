@@ -192,21 +192,24 @@ def regression(rate: float) -> LogisticRegression:
     return LogisticRegression(optimizer=AdaGrad(rate, eps=EPS), intercept_lr=0.0)
 
 
-def aucs_of(column: Column, labels: int, positives: int) -> list[tuple[float, int, int]]:
-    """How well a column alone separates the labels since it is there: each estimate, and what it rests on.
+def aucs_of(column: Column, labels: int, positives: int) -> list[tuple[float, float, float]]:
+    """How well a column alone separates the labels: each estimate, and the positives and negatives that it rests on.
 
-    Ranks rest on the labels that have a number: a few of them in order prove nothing, however many have none.
+    Ranks rest on the labels that have a number: a few of them in order prove nothing, however many have none. Bins rest
+    on the labels since they were first cut.
     """
-    cells = [[float(labels - column.count), float(positives - column.positives)], column.forgotten]
-    cells += column.names.values()
+    missing = [float(labels - column.count), float(positives - column.positives)]
     number = column.number
-    if number is None:
-        return [(auc_of_cells(cells), positives, labels - positives)]
-    cells += number.cells
-    # Bins begin anew when they are cut anew: until they hold most labels again they are no ground for so many.
-    counted = sum(cell[1] for cell in cells)
-    if 2 * min(counted, sum(cell[0] for cell in cells) - counted) < min(positives, labels - positives):
-        cells = []
-    good, bad = number.positives.count, number.count - number.positives.count
-    ranks = auc_of_ranks(number.values.kept, number.positives.kept, good / max(number.count, 1))
-    return [(auc_of_cells(cells), positives, labels - positives), (ranks, good, bad)]
+    kinds = [[column.names.forgotten, *column.names.cells.values()]]
+    if number is not None:
+        kinds += [number.cells, [number.names.forgotten, *number.names.cells.values()]]
+    found = []
+    for kind in kinds:
+        cells = [missing, *kind]
+        good = sum(cell[1] for cell in cells)
+        found.append((auc_of_cells(cells), good, sum(cell[0] for cell in cells) - good))
+    if number is not None:
+        good, bad = number.positives.count, number.count - number.positives.count
+        ranks = auc_of_ranks(number.values.kept, number.positives.kept, good / max(number.count, 1))
+        found.append((ranks, good, bad))
+    return found

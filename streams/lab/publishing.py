@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.core.model import FORMAT, Calibration, ModelDocument, NumberTerm, Scale, Weight
+from streams.core.model import FORMAT, Calibration, ModelDocument, NumberName, NumberTerm, Scale, Weight
 from streams.lab.encoding import BASE, LIMIT, Column
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def document_of(
         base=weights[BASE],
         numbers={column.name: _number(column, weights) for column in columns if column.number},
         categories={
-            column.name: {value: weights[key] for value, key in column.keys.items()}
+            column.name: {str(value): weights[key] for value, key in column.names.keys.items()}
             for column in columns
-            if column.names
+            if column.names.cells
         },
         missing={column.name: weights[column.missing] for column in columns},
         average={column.name: _average(column, weights, learner.examples) for column in columns},
@@ -58,9 +58,9 @@ def document_of(
         calibration=Calibration(learner.platt.slope, learner.platt.offset),
         scale=scale_of([(learner.platt.apply(logit), score) for logit, score in learner.recent]),
         segments={
-            column.name: {value: (int(cell[0]), int(cell[1])) for value, cell in column.names.items()}
+            column.name: {str(value): (int(cell[0]), int(cell[1])) for value, cell in column.names.cells.items()}
             for column in learner.encoder.columns.values()
-            if 0 < len(column.names) <= MOST_SEGMENTS
+            if 0 < len(column.names.cells) <= MOST_SEGMENTS
         },
         left_out=dict(learner.left_out),
         metrics=dict(metrics),
@@ -110,14 +110,18 @@ def _number(column: Column, weights: Weights) -> NumberTerm:
     number = column.number
     assert number is not None
     bins = tuple(weights[key] for key in number.keys)
-    return NumberTerm(number.mean, number.inverse, LIMIT, weights[column.name], tuple(number.edges), bins)
+    names = tuple(
+        NumberName(float(value), *msgspec.structs.astuple(weights[key])) for value, key in number.names.keys.items()
+    )
+    return NumberTerm(number.mean, number.inverse, LIMIT, weights[column.name], tuple(number.edges), bins, names)
 
 
 def _average(column: Column, weights: Weights, examples: int) -> float:
     """What the column adds for the average lead: each weight as often as it applied. Numbers' lines have mean 0."""
     total = weights[column.missing].weight * max(examples - column.born[0] - column.count, 0)
     counted = float(max(examples - column.born[0], 1))
-    total += sum(weights[key].weight * column.names[value][0] for value, key in column.keys.items())
+    kinds = [column.names] + ([column.number.names] if column.number else [])
+    total += sum(weights[key].weight * names.cells[value][0] for names in kinds for value, key in names.keys.items())
     if column.number:
         number = column.number
         total += sum(weights[key].weight * cell[0] for key, cell in zip(number.keys, number.cells, strict=True))

@@ -82,7 +82,7 @@ def test_the_published_document_scores_exactly_as_the_learner() -> None:
     learner = taught(list(leads(3000)))
     model = load_model(learner.document("online-1", "online", 2999))
     odd: list[dict[str, float | str]] = [
-        {}, {"age": float("nan")}, {"age": float("inf")}, {"age": -1e300}, {"age": "old"}, {"company": "never seen"},
+        {}, {"age": float("nan")}, {"age": float("inf")}, {"age": -1e300}, {"age": 1e15}, {"age": "old"}, {"company": "never seen"},
         {"company": 4.0}, {"unknown feature": 1.0}, {"origin": ""},
     ]  # fmt: skip
     for features in [*odd, *(features for features, _ in leads(300, seed=5))]:
@@ -177,9 +177,9 @@ def test_ids_and_rare_names_neither_leak_nor_grow_the_model() -> None:
         learner.learn({"id": f"id-{n}", "key": f"k{draw.randrange(3 * MOST_NAMES)}"}, draw.random() < 0.02)
     columns = learner.encoder.columns
     assert learner.left_out == {}
-    assert columns["id"].keys == {}
-    assert len(columns["id"].names) <= MOST_VALUES
-    assert len(columns["key"].keys) <= MOST_NAMES
+    assert columns["id"].names.keys == {}
+    assert len(columns["id"].names.cells) <= MOST_VALUES
+    assert len(columns["key"].names.keys) <= MOST_NAMES
     assert len(learner.document("v", "online", 0)) < 100_000
 
 
@@ -190,6 +190,20 @@ def test_a_number_that_is_a_name_elsewhere_is_taken_as_it_comes() -> None:
     model = load_model(learner.document("v", "online", 0))
     for value in ("large", 3.0, "unseen"):
         assert model.judge({"size": value}).probability == pytest.approx(learner.predict({"size": value}), abs=1e-9)
+
+
+def test_whole_numbers_may_be_codes() -> None:
+    draw, learner = random.Random(5), Learner()
+    good = {float(1000 + n) for n in range(60) if draw.random() < 0.5}
+    for _ in range(6000):
+        store = float(1000 + draw.randrange(60))
+        learner.learn({"store": store}, draw.random() < (0.7 if store in good else 0.2))
+    found = [learner.predict({"store": float(1000 + n)}) for n in range(60)]
+    right = [(probability > 0.45) == (1000.0 + n in good) for n, probability in enumerate(found)]
+    assert sum(right) >= 57
+    model = load_model(learner.document("v", "online", 0))
+    for value in (1000.0, 1059.0, 1000.5, 7.0, 1000):
+        assert model.judge({"store": value}).probability == pytest.approx(learner.predict({"store": value}), abs=1e-9)
 
 
 def test_bins_that_are_cut_anew_keep_what_was_learned() -> None:
@@ -205,7 +219,7 @@ def test_bins_that_are_cut_anew_keep_what_was_learned() -> None:
 
 
 def test_bins_grow_with_the_cube_root_of_the_values() -> None:
-    number = Number()
+    number = Number("x")
     for n in range(1000):
         number.learn(float(n), False)
         if number.count >= number.next_cut:
