@@ -66,8 +66,7 @@ class Loop:
     def arrive(self, count: int) -> None:
         """Leads come in, with a fit score each, and are decided."""
         for number in range(count):
-            self._send(LeadProfile(**self._common(number), email=f"l{number}@example.com", stage="qualify"))
-            self._send(ScoreSignal(**self._common(number), kind="fit", value=float(number % 100), confidence=0.9))
+            self._come(number)
         self._sender.flush()
         self.wait("leads are decided", lambda: len(self.decided) == count)
 
@@ -89,9 +88,8 @@ class Loop:
         return self.took[event_id]
 
     def stir(self) -> None:
-        """Let a lead be decided again: its fit goes up or down."""
-        fit = (20.0, 90.0)[self._written % 2]
-        self._send(ScoreSignal(**self._common(0), kind="fit", value=fit, confidence=0.9))
+        """Something to decide: another lead comes in."""
+        self._come(-self._written)
 
     def look(self) -> None:
         """Take in what has come out."""
@@ -133,6 +131,10 @@ class Loop:
             if place <= number:
                 self.took[event_id] = at - self.labelled[event_id]
                 del self.place[event_id]
+
+    def _come(self, number: int) -> None:
+        self._send(LeadProfile(**self._common(number), email=f"l{number}@example.com", stage="qualify"))
+        self._send(ScoreSignal(**self._common(number), kind="fit", value=float(number % 100), confidence=0.9))
 
     def _common(self, number: int) -> dict[str, Any]:
         self._written += 1
