@@ -22,6 +22,7 @@ from streams.lab import backtest as lab
 from streams.lab.progress import Figure
 
 FAULTS_SHOWN = 20
+ANSWERS_SHOWN = 5
 FIGURES = (
     ("auc", "ROC-AUC: a positive ranks above a negative"),
     ("lift_at_10", "Lift in the best tenth"),
@@ -60,6 +61,9 @@ def backtest(
             f"{csv_path.name}: expected rows with a label in {examples.label_column!r}, got none in "
             f"{len(history.labels):,} rows. Check learning.label and null_values of the mapping."
         )
+    if one := one_sided(history):
+        common = ", ".join(repr(text) for text, _ in examples.answers.most_common(ANSWERS_SHOWN))
+        click.echo(f"No row is {one}: {examples.label_column!r} holds {common}. Check learning.label.", err=True)
     if as_json:
         click.echo(json.dumps(lab.summary(history), indent=2))
     else:
@@ -75,6 +79,13 @@ def texts_for_faults(read: Iterable[lab.Example | RowFault]) -> Iterator[lab.Exa
     """The examples, with faults as texts."""
     for item in read:
         yield str(item) if isinstance(item, RowFault) else item
+
+
+def one_sided(history: lab.History) -> str | None:
+    """Which kind of label never came, if one did not."""
+    if not history.labels.count(1):
+        return "positive"
+    return None if history.labels.count(0) else "negative"
 
 
 def report_faults(history: lab.History) -> None:

@@ -11,6 +11,7 @@ label is None.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -55,6 +56,8 @@ class Examples:
         hidden = {*answers, *rules.drop, *keys}
         self.features = tuple(name for name in header if name not in hidden)
         self.label_column = answers[0]
+        self.answers: Counter[str] = Counter()  # texts of that column
+        self._answer_at = header.index(self.label_column)
         self._width = len(header)
         self._columns = [
             (name, header.index(name), dict[str, Value | None](), _reading(name, rules, nulls, delimiter == ","))
@@ -67,6 +70,9 @@ class Examples:
             if len(row.cells) != self._width:
                 yield RowFault(row.line, "", "", f"{len(row.cells)} cells, expected {self._width} as in the header")
                 continue
+            answer = row.cells[self._answer_at]
+            if answer in self.answers or len(self.answers) < MOST_REMEMBERED:
+                self.answers[answer] += 1
             try:
                 yield Example(self._features(row.cells), self._label(row.cells))
             except BadValue as error:

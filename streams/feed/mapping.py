@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from streams.core.events import RECORD
 from streams.errors import LeadlaneError
@@ -165,6 +165,16 @@ class LabelRule(Part):
     column: str
     positive: Annotated[tuple[str, ...], Field(min_length=1)]
     negative: tuple[str, ...] | None = None  # None: every other value; else what is in neither is a fault of the row
+
+    @field_validator("positive", "negative", mode="before")
+    @classmethod
+    def _texts(cls, values: Any) -> Any:
+        """A file's 1 and 0 are texts, however YAML reads them."""
+        if not isinstance(values, list):
+            return values
+        return [
+            str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value for value in values
+        ]
 
 
 class LearningRules(Part):

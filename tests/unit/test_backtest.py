@@ -133,6 +133,20 @@ def test_a_file_without_any_label_says_what_to_do(tmp_path: Path) -> None:
     assert "expected rows with a label in 'won', got none in 10 rows" in str(done.exception)
 
 
+def test_a_label_that_never_is_positive_is_said_with_what_the_file_holds(tmp_path: Path) -> None:
+    mapping = {"learning": {"label": {"column": "won", "positive": ["Yes"]}}}
+    done = called(*written(tmp_path, mapping, exported(60)), "--json")
+    assert done.exit_code == 0
+    assert "No row is positive: 'won' holds 'no', 'yes'. Check learning.label." in done.stderr
+    assert json.loads(done.stdout)["all"]["auc"] is None
+
+
+def test_a_label_of_numbers_need_not_be_quoted(tmp_path: Path) -> None:
+    rows = [["a", "won"], ["1", "1"], ["1", "0"]]
+    mapping = {"learning": {"label": {"column": "won", "positive": [1], "negative": [0]}}}
+    assert [item.label for item in examples_of(tmp_path, mapping, rows) if isinstance(item, Example)] == [True, False]
+
+
 def test_only_the_first_rows_are_read_on_request(tmp_path: Path) -> None:
     done = called(*written(tmp_path, SLIM, exported(300)), "--json", "--limit", "120")
     assert json.loads(done.stdout)["all"]["rows"] == 120

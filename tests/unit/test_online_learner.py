@@ -82,8 +82,8 @@ def test_the_published_document_scores_exactly_as_the_learner() -> None:
     learner = taught(list(leads(3000)))
     model = load_model(learner.document("online-1", "online", 2999))
     odd: list[dict[str, float | str]] = [
-        {}, {"age": float("nan")}, {"age": float("inf")}, {"age": -1e300}, {"age": 1e15}, {"age": "old"}, {"company": "never seen"},
-        {"company": 4.0}, {"unknown feature": 1.0}, {"origin": ""},
+        {}, {"age": float("nan")}, {"age": float("inf")}, {"age": -1e300}, {"age": 1e15}, {"age": "old"},
+        {"company": "never seen"}, {"company": 4.0}, {"unknown feature": 1.0}, {"origin": ""},
     ]  # fmt: skip
     for features in [*odd, *(features for features, _ in leads(300, seed=5))]:
         assert model.judge(features).probability == pytest.approx(learner.predict(features), abs=1e-9)
