@@ -43,6 +43,9 @@ class Sizes:
     latency_seconds: float = 25
     latency_rate: float = 1000
     lanes: int = 12
+    loop_seconds: float = 0  # of labels, beside traffic: how soon decisions have learned them
+    loop_interval: float = 1  # seconds between two model versions
+    loop_rate: float = 300  # events per second
 
 
 class Bench:
@@ -61,6 +64,8 @@ class Bench:
             found["full"] = self._full()
         if self.sizes.latency_seconds:
             found["latency_ms"] = self._latency()
+        if self.sizes.loop_seconds:
+            found["loop"] = self._loop()
         if self.sizes.resident_leads:
             found["resident"] = self._resident()
         return headline(found) | found
@@ -79,6 +84,12 @@ class Bench:
     def _full(self) -> dict[str, Any]:
         self._fill("full", FULL, lambda job, count: simulated_traffic(job, count, 1), self.sizes.full_events)
         return self._child("drain", self._options("full", FULL))
+
+    def _loop(self) -> dict[str, Any]:
+        """On a broker of its own: it needs all topics as they are declared."""
+        sizes = self.sizes
+        options = {"seconds": sizes.loop_seconds, "interval": sizes.loop_interval, "rate": sizes.loop_rate}
+        return self._child("loop", options)
 
     def _resident(self) -> dict[str, Any]:
         leads = real_states(DISTINCT)

@@ -258,10 +258,10 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
 
 
 def main() -> None:
-    """`python -m streams.bench.loop SECONDS INTERVAL RATE`: one JSON object."""
-    seconds, interval, rate = (float(argument) for argument in sys.argv[1:4])
+    """`python -m streams.bench.loop '{"seconds": 60, "interval": 1, "rate": 300}'`: the figures, one JSON object."""
+    options = json.loads(sys.argv[1])
     with tempfile.TemporaryDirectory(prefix="leadlane-loop-") as made, EmbeddedBroker() as broker:
-        print(json.dumps(measure(broker.bootstrap, Path(made), seconds, interval, rate)))
+        print(json.dumps(measure(broker.bootstrap, Path(made), **options)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,11 @@ from streams.commands.options import brokers_option
 @click.option("--resident-leads", default=1_000_000, show_default=True, help="Held and restored; 0: none.")
 @click.option("--latency-seconds", default=25.0, show_default=True, help="0 leaves it out.")
 @click.option("--latency-rate", default=1000.0, show_default=True, help="Events per second.")
+@click.option(
+    "--loop-seconds", default=0.0, show_default=True, help="Labels beside traffic, until decided by; 0: none."
+)
+@click.option("--loop-interval", default=1.0, show_default=True, help="Seconds between two model versions.")
+@click.option("--loop-rate", default=300.0, show_default=True, help="Events per second beside them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(brokers: str | None, as_json: bool, **sizes: float) -> None:
     """Measure on an embedded Kafka (or the given one): full_eps, tally_eps, passthrough_eps, rss_mb, latency_ms."""
