@@ -24,11 +24,11 @@ from streams.lab.progress import Figure
 FAULTS_SHOWN = 20
 ANSWERS_SHOWN = 5
 FIGURES = (
-    ("auc", "ROC-AUC: a positive ranks above a negative"),
-    ("lift_at_10", "Lift in the best tenth"),
-    ("precision_at_10", "Share of positives in the best tenth"),
+    ("auc", "ROC-AUC"),
+    ("lift_at_10", "Lift, best tenth"),
+    ("precision_at_10", "Positives, best tenth"),
     ("log_loss", "Log-loss"),
-    ("ece", "Expected calibration error"),
+    ("ece", "Calibration error"),
 )
 
 
@@ -49,6 +49,8 @@ def backtest(
     csv_path: Path, mapping_path: Path, label_delay: int, limit: int | None, as_json: bool, html_path: Path | None
 ) -> None:
     """Score a CSV export row by row, labels later, as the learner would have (docs/reference/backtest.md)."""
+    if html_path is not None and not html_path.parent.is_dir():
+        raise click.BadParameter(f"{html_path}: expected a file in a folder that exists", param_hint="--html")
     mapping = load_learning_mapping(mapping_path)
     file = CsvFile(csv_path, mapping.file)
     check_columns(mapping, file.header, csv_path.name)

@@ -165,6 +165,12 @@ def test_the_report_is_one_file_that_loads_nothing(tmp_path: Path) -> None:
         assert outside not in html.replace("url(#", "")
 
 
+def test_a_report_that_cannot_be_written_is_said_before_the_work(tmp_path: Path) -> None:
+    done = called(*written(tmp_path, SLIM, exported(5)), "--html", str(tmp_path / "missing" / "report.html"))
+    assert done.exit_code == 2
+    assert "expected a file in a folder that exists" in done.stderr
+
+
 def examples_of(folder: Path, mapping: Any, rows: list[list[str]], delimiter: str = ",") -> list[Example | RowFault]:
     csv_path, mapping_path = written(folder, mapping, rows, delimiter)
     read = load_learning_mapping(mapping_path)
