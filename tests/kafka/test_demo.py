@@ -60,6 +60,9 @@ def test_nothing_is_lost_and_everything_is_counted(played: Played) -> None:
     assert 0 < told["human_share"] < 0.3
     assert told["cases_opened"] >= told["cases_breached"]
     assert told["holds_set"] >= told["holds_lifted"]
+    assert told["examples_learned"] == told["outcomes"] > 0
+    assert told["models_published"] > 0
+    assert told["model"].startswith("online-")
     assert told["latency_ms_with_start"]["n"] == by_input
     assert 0 < told["latency_ms"]["n"] < by_input
     assert 0 < told["latency_ms"]["p50"] <= told["latency_ms"]["p99"]

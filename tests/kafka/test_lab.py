@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from streams.kafka.table import ControlTable
 from streams.lab.keeper import TakenOver
 from streams.lab.leaks import allowance, name_of
 from streams.lab.learning import Learning
+from streams.policy.publish import read_published
 from streams.settings import Settings
 from streams.topics import ALARMS
 from tests.kafka.conftest import FreshTopics
@@ -145,6 +147,21 @@ def test_a_champion_that_does_harm_is_rolled_back_within_seconds_and_frozen_unti
     assert frozen == "learning is frozen: `leadlane model acknowledge`"
     alarm = alarms(settings)["policy_violation"]
     assert (alarm.on, alarm.actor) == (True, "lab")
+
+
+def test_a_policy_that_does_harm_is_rolled_back_when_it_is_the_latest_change(
+    settings: Settings, tmp_path: Path
+) -> None:
+    former = read_published(settings).pointer
+    publish_policy(settings, lambda text: re.sub(r"(?m)^version: .*$", 'version: "harmful"', text))
+    with a_lab(settings, tmp_path / "lab.log"):
+        send_harm(settings, "rules")
+        wait_for(lambda: bool(models(settings)))
+    pointer, roles = read_published(settings).pointer, models(settings)["active"]
+    assert former is not None
+    assert pointer is not None
+    assert (pointer.version, pointer.actor) == (former.version, "lab")
+    assert (roles.champion, roles.frozen, roles.reason) == ("rules", True, pointer.reason)
 
 
 def test_a_leak_is_left_out_until_a_person_lets_it_in_also_when_the_lab_is_killed_then(
