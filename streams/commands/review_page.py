@@ -213,7 +213,7 @@ def _reviewers(review: Review, row: GovernanceRow) -> Section:
         return Section("Reviewers", ["Nobody decided a case."])
     said = f"Unread: approved within {wait_text(row.stamp_dwell_ms)} with no evidence opened."
     rows = [
-        (one.actor, rate_text(one.index), one.index.n, rate_text(one.agree), rate_text(one.opened),
+        (one.actor, rate_text(one.unread), one.unread.n, rate_text(one.agree), rate_text(one.opened),
          wait_text(one.dwell_ms), rate_text(one.audits), one.audits.n)
         for one in review.reviewers[:MOST_ROWS]
     ]  # fmt: skip

@@ -173,8 +173,8 @@ def _drift(review: Review, _: CompiledPolicy) -> Iterator[Suggestion]:
 def _stamps(review: Review, policy: CompiledPolicy) -> Iterator[Suggestion]:
     settings = policy.governance
     for one in review.reviewers:
-        if one.index.n >= settings.least and one.index.low > settings.stamp_share:
-            figures = f"{one.actor} approved unread {one.index.text}"
+        if one.unread.n >= settings.least and one.unread.low > settings.stamp_share:
+            figures = f"{one.actor} approved unread {one.unread.text}"
             yield Suggestion("Talk with this person: cases are approved unread.", figures, "the roster")
 
 

@@ -57,9 +57,9 @@ def causes(kpis: Kpis, books: Books, losses: LossDrift, settings: GovernanceRow)
     yield from _scores(kpis, settings)
     yield _log_loss(books, settings)
     for one in kpis.reviewers:
-        on = one.index.n >= settings.least and one.index.low > settings.stamp_share
-        detail = f"{one.actor} approved unread {one.index.text}"
-        yield Cause(f"rubber_stamp:{one.actor}", on, one.index.value or 0.0, settings.stamp_share, detail)
+        on = one.unread.n >= settings.least and one.unread.low > settings.stamp_share
+        detail = f"{one.actor} approved unread {one.unread.text}"
+        yield Cause(f"rubber_stamp:{one.actor}", on, one.unread.value or 0.0, settings.stamp_share, detail)
 
 
 def settle(standing: Mapping[str, Alarm], found: Iterator[Cause], now: int, clear_ms: int) -> dict[str, Alarm]:

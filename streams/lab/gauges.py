@@ -43,7 +43,7 @@ def show(kpis: Kpis, alarms: Mapping[str, Alarm]) -> None:
             metrics.FAIRNESS_RATIO.labels(each.group, each.value, each.ratio_of).set(each.ratio)
     metrics.STAMP_SHARE.clear()
     for one in kpis.reviewers[:MOST_REPS]:
-        metrics.STAMP_SHARE.labels(one.actor).set(one.index.value or 0.0)
+        metrics.STAMP_SHARE.labels(one.actor).set(one.unread.value or 0.0)
     if kpis.log_loss is not None:
         metrics.MODEL_QUALITY.labels("log_loss").set(kpis.log_loss)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from streams.core.policy import GovernanceRow
 from streams.core.windows import BINS
-from streams.lab.books import ENDS, Books, Hour, Person
+from streams.lab.books import ENDS, Books
+from streams.lab.counts import Hour, Person
 from streams.lab.drift import Limits, Numbers, Shift, shift_of_histograms, shift_of_values
 from streams.lab.fairness import Finding, Rules, Tally, findings
 from streams.lab.rates import Rate, added, no_waits, rate, wait_quantile
@@ -19,10 +20,10 @@ Predict = Callable[[Mapping[str, float | str]], float]
 
 
 class Stamping(NamedTuple):
-    """How one person decides. `index`: the share of decisions that were approved unread."""
+    """How one person decides. `unread`: approved unread, of all decided: the rubber-stamp index."""
 
     actor: str
-    index: Rate
+    unread: Rate
     agree: Rate  # approved, of all decided
     opened: Rate  # with evidence opened
     audits: Rate  # blind audits that agreed with automation
@@ -168,7 +169,7 @@ def stampings(people: Mapping[str, Person], confidence: float) -> Iterable[Stamp
         )
         for actor, person in people.items()
     )
-    return sorted(found, key=lambda one: (-(one.index.value or 0.0), one.actor))
+    return sorted(found, key=lambda one: (-(one.unread.value or 0.0), one.actor))
 
 
 def mean_score(scores: Iterable[int]) -> float | None:

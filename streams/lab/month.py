@@ -22,13 +22,13 @@ from streams.lab.books import (
     AUDIT,
     BREACHES,
     MOST_PEOPLE,
-    Person,
     is_auto_accepted,
     is_refusal,
     is_suppressed_by_chance,
     line_of,
     probability_of,
 )
+from streams.lab.counts import Person
 from streams.lab.drift import log_loss
 from streams.lab.fairness import Tally
 from streams.lab.rates import no_waits

@@ -102,7 +102,7 @@ def test_a_month_is_reviewed_from_its_own_records(settings: Settings, tmp_path: 
     assert kpis["Automation share"] == 6000
     assert [(each["what"], each["on"]) for each in found["alarms"]] == [("drift:score", True)]
     assert [each["what"] for each in found["changes"]] == ["models: active"]
-    assert [each["index"]["hits"] for each in found["reviewers"]] == [60]
+    assert [each["unread"]["hits"] for each in found["reviewers"]] == [60]
     assert "conditions[N08].when" in {each["where"] for each in found["suggestions"]}
 
 

@@ -240,7 +240,7 @@ def test_who_approves_unread_is_named() -> None:
     look = look_after(a_window(), *stamps, *careful, *quick_but_read, *unmeasured)
     assert on(look) == {"rubber_stamp:zoe"}
     assert [one.actor for one in look.kpis.reviewers] == ["zoe", "ana", "ben", "cem"]
-    assert look.kpis.reviewers[0].index == rate(40, 40)
+    assert look.kpis.reviewers[0].unread == rate(40, 40)
 
 
 def test_audits_say_how_often_a_person_agrees_blindly() -> None:
