@@ -21,7 +21,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from math import exp, isfinite, sqrt
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -29,7 +29,7 @@ from msgspec import Meta
 from streams.core.effects import Contribution
 from streams.core.scoring import STEPS
 
-FORMAT = 1
+FORMAT: Final = 1
 LARGEST = 1e15  # numbers beyond are taken for this: squares must stay finite
 MOST_LOGIT = 35.0  # beyond, a probability is 0 or 1 to the last bit that matters
 COVERAGE = 1.2816  # deviations on either side: four of five

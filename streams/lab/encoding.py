@@ -28,6 +28,7 @@ MOST_BINS = 24
 FIRST_CUT, CUT_GROWTH = 30, 2  # values of a column at which its bins are cut
 SEEN_BEFORE_A_WEIGHT = 2
 MOST_NAMES = 600  # of a column that have a weight
+LONGEST_NAME = 200  # characters; a longer text is prose, and no name
 MOST_VALUES = 2000  # of a column that are counted; half of them are forgotten when there are more
 
 BASE = "\x1f"  # the name of the constant; no feature's name can hold this character
@@ -232,12 +233,12 @@ class Encoder:
                     encoded[key] = 1.0
             elif column.number is not None:
                 number = column.number
-                value = min(max(value, -LARGEST), LARGEST)  # type: ignore[type-var]
+                value = min(max(value, -LARGEST), LARGEST)
                 if number.inverse:
                     z = (value - number.mean) * number.inverse  # type: ignore[operator]
                     encoded[column.name] = LIMIT if z > LIMIT else -LIMIT if z < -LIMIT else z
                 if number.edges:
-                    encoded[number.keys[bisect_right(number.edges, value)]] = 1.0  # type: ignore[type-var]
+                    encoded[number.keys[bisect_right(number.edges, value)]] = 1.0
                 key = number.names.keys.get(value)
                 if key is not None:
                     encoded[key] = 1.0
@@ -262,7 +263,8 @@ class Encoder:
             column.count += 1
             column.positives += label
             if value.__class__ is str:
-                dropped += column.names.learn(value, label)
+                if len(value) <= LONGEST_NAME:
+                    dropped += column.names.learn(value, label)
                 continue
             number = column.number
             if number is None:

@@ -22,7 +22,7 @@ DOUBT = 1.64
 FIRST_LOOK = 10  # labels of the rarer kind
 LOOK_GROWTH = 1.5
 MOST_CERTAIN = 0.98  # an AUC of 1 has no standard error; ten labels do not prove it
-SAMPLE = 2000
+SAMPLE = 1000
 
 Cell = list[float]  # labels, positives
 

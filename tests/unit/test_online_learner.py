@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import random
+import subprocess
+import sys
 from collections import deque
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from streams.lab.learner import Learner
 from streams.lab.progress import figures_of
 from tests.leadstream import Lead, leads
 
-UCI = Path(__file__).parents[3] / "shared/data/bank-additional-full.csv.gz"
+ROOT = Path(__file__).parents[2]
+UCI = ROOT.parent / "shared/data/bank-additional-full.csv.gz"
 
 
 def taught(examples: list[Lead]) -> Learner:
@@ -181,6 +184,24 @@ def test_ids_and_rare_names_neither_leak_nor_grow_the_model() -> None:
     assert len(columns["id"].names.cells) <= MOST_VALUES
     assert len(columns["key"].names.keys) <= MOST_NAMES
     assert len(learner.document("v", "online", 0)) < 100_000
+
+
+def test_prose_is_no_name() -> None:
+    learner = Learner()
+    for n in range(50):
+        learner.learn({"note": "word " * 50}, n % 2 == 0)
+    assert learner.encoder.columns["note"].names.cells == {}
+    assert len(learner.dump()) < 2000
+
+
+def test_the_state_does_not_depend_on_the_process() -> None:
+    script = (
+        "import sys; from tests.unit.test_online_learner import taught, leads\n"
+        "sys.stdout.buffer.write(taught(list(leads(400))).dump())"
+    )
+    environ = {"PYTHONHASHSEED": "7"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, check=True)
+    assert done.stdout == taught(list(leads(400))).dump()
 
 
 def test_a_number_that_is_a_name_elsewhere_is_taken_as_it_comes() -> None:
