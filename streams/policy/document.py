@@ -196,19 +196,21 @@ class Gate(Part):
 
 
 class Learning(Part):
-    positive: Annotated[tuple[Outcome, ...], Field(min_length=1)]
-    negative: Annotated[tuple[Outcome, ...], Field(min_length=1)]
-    horizon: Duration
-    exclude: tuple[str, ...]
-    least_labels: Whole
-    least_positives: Whole
-    segment_by: str | None
-    shadow: Duration
-    matured_labels: Whole
-    challenger_share: Share
-    max_ece: Share
-    least_impact_ratio: Share
-    approvers: Annotated[int, Field(ge=1, le=2)]
+    """Everything has a default: a document that was published before this section existed stays valid."""
+
+    positive: Annotated[tuple[Outcome, ...], Field(min_length=1)] = ("accepted", "meeting_held", "opportunity", "won")
+    negative: Annotated[tuple[Outcome, ...], Field(min_length=1)] = ("rejected", "lost")
+    horizon: Duration = 90 * UNIT_MS["d"]
+    exclude: tuple[str, ...] = ()
+    least_labels: Whole = 1000
+    least_positives: Whole = 120
+    segment_by: str | None = None
+    shadow: Duration = 14 * UNIT_MS["d"]
+    matured_labels: Whole = 500
+    challenger_share: Share = 0.10
+    max_ece: Share = 0.05
+    least_impact_ratio: Share = 0.8
+    approvers: Annotated[int, Field(ge=1, le=2)] = 2
 
 
 class Drift(Part):
@@ -329,7 +331,7 @@ class Document(Part):
     queues: dict[Name, Queue]
     sampling: Sampling
     gate: Gate
-    learning: Learning
+    learning: Learning = Learning()
     governance: Governance = Governance()
     guard: Guard = Guard()
     codes: tuple[ReasonCode, ...]
