@@ -161,8 +161,9 @@ class Model:
         """Probability, score, interval and signed parts for one lead."""
         logit, variance, total = self._base_logit, self._base_variance, 0
         parts: list[Part] = []
+        get, steps = features.get, self._steps
         for name, average, missing, names, unseen, number in self._terms:
-            value = features.get(name)
+            value = get(name)
             if value.__class__ is str:
                 adds, doubt, points = names.get(value, unseen)
             elif value is None or value != value:
@@ -172,7 +173,7 @@ class Model:
                 adds, doubt, points = unseen
             else:
                 mean, inverse, limit, weight, spread, edges, bins, listed = number
-                held = min(max(value, -LARGEST), LARGEST)
+                held = LARGEST if value > LARGEST else -LARGEST if value < -LARGEST else value  # type: ignore[operator]
                 z = (held - mean) * inverse  # type: ignore[operator]
                 z = limit if z > limit else -limit if z < -limit else z
                 adds, doubt = weight * z, spread * z * z
@@ -184,7 +185,7 @@ class Model:
                     more, doubts = listed[held]
                     adds += more
                     doubt += doubts
-                points = round((adds - average) * self._steps)
+                points = round((adds - average) * steps)
             logit += adds
             variance += doubt
             if points:
