@@ -188,11 +188,15 @@ class _Lane:
             yield Batch(records, due, entry.now, entry.lane, entry.seq)
             return
         yield Batch(records, (), entry.now, entry.lane, entry.seq)
-        for key in due:
-            number = numbers.get(key)
-            if number is None:
-                number, self._foreign = self._foreign, self._foreign + 1
-            yield Batch((), (key,), entry.now, entry.lane, number)
+        # What happens to one lead by a timer changes no other: the order may be that of the numbers.
+        known = sorted((numbers[key], key) for key in due if key in numbers)
+        for _, run in groupby(enumerate(known), key=lambda each: each[1][0] - each[0]):
+            numbered = [each[1] for each in run]
+            yield Batch((), [key for _, key in numbered], entry.now, entry.lane, numbered[0][0])
+        foreign = [key for key in due if key not in numbers]
+        if foreign:
+            yield Batch((), foreign, entry.now, entry.lane, self._foreign)
+            self._foreign += len(foreign)
 
     def _decoded(self, topic: str, pairs: Iterable[Pair]) -> list[Effect]:
         return [cast(Effect, self._wire.decode_any(topic, value)) for _, value in pairs if value is not None]
