@@ -6,6 +6,7 @@ Law of this module: it decides with the same code as the lane and compares nothi
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple, Protocol
@@ -22,6 +23,7 @@ class Entries(Protocol):
     def __getitem__(self, topic: str) -> Sequence[Record]: ...
 
 
+KEPT_CONTEXTS = 64
 NO_TIMER = NEVER.to_bytes(DUE_BYTES, "big")
 
 
@@ -150,32 +152,49 @@ def check_follows(entry: JournalEntry, seq: int, position: Mapping[str, int]) ->
 
 
 class Contexts:
-    """The context as it stood when the control topics stood at given offsets."""
+    """The context as it stood when the control topics stood at given offsets; history mostly asks forwards."""
 
     def __init__(self, job: Job, controls: Mapping[str, Sequence[Record]]) -> None:
         self._job, self.controls = job, controls
-        self._built: dict[tuple[tuple[str, int], ...], object] = {}
+        self._built: OrderedDict[tuple[tuple[str, int], ...], object] = OrderedDict()
+        self._view = View(controls)
 
     def at(self, offsets: Mapping[str, int]) -> object:
         key = tuple(sorted(offsets.items()))
-        if key not in self._built:
-            context, problems = self._job.build(view_at(self.controls, offsets))
+        context = self._built.get(key)
+        if context is None:
+            context, problems = self._job.build(self._view.at(offsets))
             if context is None:
                 raise BrokenJournal(f"no context at {dict(offsets)}: {problems}; were control records compacted away?")
             self._built[key] = context
-        return self._built[key]
+            if len(self._built) > KEPT_CONTEXTS:  # a model that learns gives a new one every minute
+                self._built.popitem(last=False)
+        return context
 
 
-def view_at(controls: Mapping[str, Sequence[Record]], offsets: Mapping[str, int]) -> ControlView:
-    """The control topics as far as these offsets."""
-    records: dict[str, dict[bytes, bytes]] = {}
-    for topic, end in offsets.items():
-        kept = records.setdefault(topic, {})
-        for record in controls.get(topic, ()):
-            if record.offset >= end:
-                break
-            if record.value is None:
-                kept.pop(record.key or b"", None)
-            else:
-                kept[record.key or b""] = record.value
-    return ControlView(records, dict(offsets))
+class View:
+    """The control topics as far as some offsets; what was read last is not read again."""
+
+    def __init__(self, controls: Mapping[str, Sequence[Record]]) -> None:
+        self._controls = controls
+        self._records: dict[str, dict[bytes, bytes]] = {}
+        self._taken: dict[str, int] = {}  # by topic: how many records
+        self._offsets: dict[str, int] = {}
+
+    def at(self, offsets: Mapping[str, int]) -> ControlView:
+        """Good until the next call."""
+        if any(end < self._offsets.get(topic, 0) for topic, end in offsets.items()) or self._offsets.keys() - offsets:
+            self._records, self._taken = {}, {}
+        self._offsets = dict(offsets)
+        for topic, end in offsets.items():
+            kept, recorded = self._records.setdefault(topic, {}), self._controls.get(topic, ())
+            place = self._taken.get(topic, 0)
+            while place < len(recorded) and recorded[place].offset < end:
+                key, value = recorded[place].key or b"", recorded[place].value
+                if value is None:
+                    kept.pop(key, None)
+                else:
+                    kept[key] = value
+                place += 1
+            self._taken[topic] = place
+        return ControlView(self._records, self._offsets)

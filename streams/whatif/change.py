@@ -21,7 +21,7 @@ from streams.core.model import load_model
 from streams.core.policy import CompiledPolicy
 from streams.core.roles import RULES, RULES_ALONE, Models
 from streams.lane.privates import Record
-from streams.lane.replay import Contexts
+from streams.lane.replay import KEPT_CONTEXTS, Contexts
 from streams.lane.wire import Wire
 from streams.policy.compile import compile_document, load_policy, read_document
 from streams.policy.document import Document
@@ -63,6 +63,8 @@ class Alternatives:
         recorded = self.recorded(offsets)
         made = self._made.get(id(recorded))
         if made is None:
+            if len(self._made) >= KEPT_CONTEXTS:
+                self._made.clear()
             made = self._made[id(recorded)] = recorded, self._instead(recorded)
         return made[1]
 
@@ -71,7 +73,9 @@ class Alternatives:
         if self._change.policy is not None:
             version, sha256 = recorded.policy.version, recorded.policy.sha256
             policy = policy_as(self._change.policy, self._change.policy_source, version, sha256)
-            context = msgspec.structs.replace(context, policy=policy, calendars=calendars_for(policy.calendar))
+            same = policy.calendar == recorded.policy.calendar
+            calendars = recorded.calendars if same else calendars_for(policy.calendar)
+            context = msgspec.structs.replace(context, policy=policy, calendars=calendars)
         if self._models is not None:
             context = msgspec.structs.replace(context, models=self._models)
         return context
