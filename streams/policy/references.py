@@ -17,7 +17,7 @@ Found = Iterator[tuple[tuple[Step, ...], str, str, str]]  # (where, expected, go
 
 def reference_faults(document: Document, places: Places) -> Iterator[Fault]:
     """Every fault of this kind."""
-    for check in (_ids, _tiers, _targets, _overflows, _names, _calendar, _lawful, _guard):
+    for check in (_ids, _tiers, _targets, _overflows, _names, _calendar, _lawful, _guard, _learning):
         for loc, expected, got, do in check(document):
             yield Fault(places.path(loc), places.line(loc), expected, got, do)
 
@@ -33,6 +33,12 @@ def _ids(document: Document) -> Found:
     for at, term in enumerate(document.score.terms):
         if term.feature in features:
             yield ("score", "terms", at), "each feature once", term.feature, "Remove one of them."
+
+
+def _learning(document: Document) -> Found:
+    for at, outcome in enumerate(document.learning.negative):
+        if outcome in document.learning.positive:
+            yield ("learning", "negative", at), "an outcome that is not among `positive`", outcome, "Remove one of them."
 
 
 def _tiers(document: Document) -> Found:
