@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import time
 from collections.abc import Iterable, Iterator
@@ -55,7 +54,6 @@ def backtest(
     file = CsvFile(csv_path, mapping.file)
     check_columns(mapping, file.header, csv_path.name)
     examples = Examples(mapping, file.header, file.delimiter)
-    gc.freeze()  # what is loaded now stays: the collector need not walk it for every few hundred rows
     history = lab.run(texts_for_faults(examples.read(islice(file.rows(), limit))), label_delay, time.monotonic)
     report_faults(history)
     if len(history.labels) == history.unlabelled:
