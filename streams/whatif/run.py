@@ -24,7 +24,6 @@ from streams.whatif.alternative import LaneStory, Plan, ReasonsByPolicy, run_lan
 from streams.whatif.change import Alternatives, published_policies
 from streams.whatif.exact import EVERYTHING, FIGURES, LaneCheck, check_lane, differences
 from streams.whatif.history import History, NoHistory
-from streams.whatif.summary import Contexts, summarize
 from streams.whatif.window import Window
 
 PIPELINE = "streams.lane.pipeline:job"
@@ -123,6 +122,8 @@ def replay_changed(
     history: History, plan: Plan, make_job: MakeJob = pipeline_job, processes: int | None = None
 ) -> Tried:
     """Decide everything again under a change: what differs from what was recorded. NoHistory if it is not whole."""
+    from streams.whatif.summary import Contexts, summarize  # statistics: half a second that deciding need not wait for
+
     began = time.perf_counter()
     stories = each_lane(history, make_job, partial(_try, history, plan), processes)
     seconds = time.perf_counter() - began
