@@ -27,7 +27,9 @@ LIMIT = 4.0  # deviations from the mean; the bins know what lies beyond
 MOST_BINS = 24
 FIRST_CUT, CUT_GROWTH = 30, 2  # values of a column at which its bins are cut
 SEEN_BEFORE_A_WEIGHT = 2
-MOST_NAMES = 600  # of a column that have a weight
+MOST_NAMES = 600  # of a column that have a weight ...
+MOST_NAMES_IN_ALL = 8000  # ... and of all columns, shared out evenly: a model document is one record of Kafka
+MOST_COLUMNS = 500  # what comes after them is not looked at
 LONGEST_NAME = 200  # characters; a longer text is prose, and no name
 MOST_VALUES = 2000  # of a column that are counted; half of them are forgotten when there are more
 
@@ -54,21 +56,21 @@ class Names:
         self.keys: dict[Value, str] = {}  # value -> name of its weight
         self.forgotten: Cell = [0.0, 0.0]  # labels and positives of values that are no longer counted
 
-    def learn(self, value: Value, label: bool) -> list[str]:
-        """Count a value; the names of weights that are forgotten over it."""
+    def learn(self, value: Value, label: bool, most: int) -> list[str]:
+        """Count a value; the names of weights that are forgotten over it. At most `most` have a weight."""
         cell = self.cells.get(value)
         if cell is None:
             cell = self.cells[value] = [0.0, 0.0]
         cell[0] += 1
         cell[1] += label
-        if cell[0] == SEEN_BEFORE_A_WEIGHT and len(self.keys) < MOST_NAMES:
+        if cell[0] == SEEN_BEFORE_A_WEIGHT and len(self.keys) < most:
             self.keys[value] = f"{self.prefix}{value}"
-        return self._forget() if len(self.cells) > MOST_VALUES else []
+        return self._forget(most) if len(self.cells) > MOST_VALUES else []
 
     def correct(self, value: Value, change: int) -> None:
         self.cells.get(value, self.forgotten)[1] += change
 
-    def _forget(self) -> list[str]:
+    def _forget(self, most: int) -> list[str]:
         """Forget the half that was seen least, the oldest first."""
         by_count = sorted(self.cells, key=lambda value: self.cells[value][0])
         dropped = []
@@ -79,7 +81,7 @@ class Names:
             if value in self.keys:
                 dropped.append(self.keys.pop(value))
         for value, (labels, _) in self.cells.items():
-            if len(self.keys) >= MOST_NAMES:
+            if len(self.keys) >= most:
                 break
             if labels >= SEEN_BEFORE_A_WEIGHT:
                 self.keys.setdefault(value, f"{self.prefix}{value}")
@@ -110,7 +112,7 @@ class Number:
         self.next_cut = FIRST_CUT
         self.names = Names(f"{name}{SEPARATOR}#")  # of whole numbers
 
-    def learn(self, value: float, label: bool) -> list[str]:
+    def learn(self, value: float, label: bool, most: int) -> list[str]:
         """Count a number; the names of weights that are forgotten over it."""
         self.count += 1
         away = value - self.mean
@@ -124,7 +126,7 @@ class Number:
             cell = self.cells[bisect_right(self.edges, value)]
             cell[0] += 1
             cell[1] += label
-        return self.names.learn(value, label) if value.is_integer() else []
+        return self.names.learn(value, label, most) if value.is_integer() else []
 
     def correct(self, value: float, change: int) -> None:
         if self.edges:
@@ -253,23 +255,26 @@ class Encoder:
         """
         recuts: list[Recut] = []
         dropped: list[str] = []
+        most = min(MOST_NAMES, MOST_NAMES_IN_ALL // max(len(self.columns), 1))
         for name, value in features.items():
             if value is None or value != value:
                 continue
             column = self.columns.get(name)
             if column is None:
+                if len(self.columns) >= MOST_COLUMNS:
+                    continue
                 column = self.columns[name] = Column(name, before, next_look)
                 self.usable.append(column)
             column.count += 1
             column.positives += label
             if value.__class__ is str:
                 if len(value) <= LONGEST_NAME:
-                    dropped += column.names.learn(value, label)
+                    dropped += column.names.learn(value, label, most)
                 continue
             number = column.number
             if number is None:
                 number = column.number = Number(name)
-            dropped += number.learn(float(min(max(value, -LARGEST), LARGEST)), label)
+            dropped += number.learn(float(min(max(value, -LARGEST), LARGEST)), label, most)
             if number.count >= number.next_cut and (recut := number.cut(name)):
                 recuts.append(recut)
         return recuts, dropped

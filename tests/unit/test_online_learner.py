@@ -14,7 +14,7 @@ import pytest
 
 from streams.core.model import load_model
 from streams.lab.calibration import Platt, sigmoid
-from streams.lab.encoding import MOST_NAMES, MOST_VALUES, Encoder, Number
+from streams.lab.encoding import MOST_COLUMNS, MOST_NAMES, MOST_VALUES, Encoder, Number
 from streams.lab.guard import auc_of_cells, auc_of_ranks, leaks
 from streams.lab.learner import Learner
 from streams.lab.progress import figures_of
@@ -242,7 +242,7 @@ def test_bins_that_are_cut_anew_keep_what_was_learned() -> None:
 def test_bins_grow_with_the_cube_root_of_the_values() -> None:
     number = Number("x")
     for n in range(1000):
-        number.learn(float(n), False)
+        number.learn(float(n), False, MOST_NAMES)
         if number.count >= number.next_cut:
             number.cut("x")
     assert len(number.edges) + 1 == 10
@@ -323,3 +323,21 @@ def _number(cell: str) -> float | str:
         return float(cell)
     except ValueError:
         return cell
+
+
+def test_a_model_stays_one_record_of_kafka_however_many_columns_have_however_many_names() -> None:
+    draw, learner = random.Random(5), Learner()
+    for _ in range(6_000):
+        features = {f"attr.column {n}": f"value number {draw.randrange(3_000)}" for n in range(60)}
+        learner.learn(features, draw.random() < 0.2)
+    document = learner.document("online-1", "online", 5_999)
+    assert len(document) < 700_000
+    assert load_model(document).judge(features).probability == pytest.approx(learner.predict(features), abs=1e-9)
+
+
+def test_columns_without_end_are_not_looked_at() -> None:
+    learner = Learner()
+    for n in range(2_000):
+        learner.learn({f"attr.{n}": 1.0, "fit": float(n % 7)}, n % 3 == 0)
+    assert len(learner.encoder.columns) == MOST_COLUMNS
+    assert "fit" in learner.encoder.columns
