@@ -70,10 +70,11 @@ class BrokerHistory(NamedTuple):
             return tail.partitions(job.journal)
 
     def lane(self, job: Job, number: int) -> LaneHistory:
-        wanted = (*job.processor.inputs, *job.outputs, job.state, job.journal)
+        others = {*job.processor.inputs, *job.outputs, job.state} - {job.journal}
         with Tail(self.brokers) as tail:
             lanes = tail.partitions(job.journal)
-            records = tail.read([(topic, partition_of(job, topic, number)) for topic in wanted])
+            records = tail.read([(job.journal, number)])  # first: of what it names, nothing is missing then
+            records |= tail.read([(topic, partition_of(job, topic, number)) for topic in others])
         return lane_history(job, number, lanes, lambda topic: records[topic])
 
     def controls(self, job: Job) -> dict[str, list[Record]]:
