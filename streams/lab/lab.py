@@ -40,7 +40,7 @@ from streams.lane.worker import check_partitions
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
-WAIT_SECONDS = 0.5
+WAIT_SECONDS = 0.2
 TURN_RECORDS = 200  # between two looks at the clock: about 60 ms of learning
 RETRY_SECONDS = 1.0
 SEE_SECONDS = 0.02
