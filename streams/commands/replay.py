@@ -68,6 +68,8 @@ def _replay(
     from streams.whatif.history import BrokerHistory, History
     from streams.whatif.window import window
 
+    if html is not None and not html.parent.is_dir():
+        raise click.BadParameter(f"{html}: expected a file in a folder that exists", param_hint="--html")
     wanted = window(since, until, time.time_ns() // 1_000_000)
     history: History = FolderHistory(str(folder)) if folder else BrokerHistory(load_settings(brokers=brokers).brokers)
     if base is not None:

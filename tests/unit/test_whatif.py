@@ -19,6 +19,7 @@ from streams.shipped import default_policy
 from streams.whatif.alternative import Plan
 from streams.whatif.change import Change
 from streams.whatif.history import GivenHistory, NoHistory
+from streams.whatif.page import page
 from streams.whatif.run import pipeline_job, replay_changed
 from streams.whatif.window import Window
 from tests.factories import DAY, HOUR, a_label, a_review
@@ -212,6 +213,7 @@ def test_a_group_that_the_policy_declares_is_compared_on_both_sides() -> None:
     assert {one["group"] for one in found["fairness"]} == {"country"}
     assert {ratio_of for _, ratio_of in ratios} == {"selection", "missed"}
     assert ratios["DE", "selection"]["recorded"]["n"] == ratios["DE", "selection"]["replayed"]["n"] > 30
+    assert "<title>Fairness ratios</title>" in page(found)
     assert ratios["DE", "selection"]["replayed"]["rate"] < ratios["DE", "selection"]["recorded"]["rate"]
 
 

@@ -253,6 +253,12 @@ def test_every_key_of_the_json_output_is_documented_and_the_page_needs_nothing_f
             assert one["decision_id"] in html
 
 
+def test_a_page_that_cannot_be_written_is_said_before_the_work(folder: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(replay, ["--history", str(folder), "--html", str(tmp_path / "missing" / "page.html")])
+    assert done.exit_code == 2
+    assert "expected a file in a folder that exists" in done.stderr
+
+
 def test_what_comes_from_history_is_text_on_the_page() -> None:
     wrong = {"lane": 0, "broken": "<b>broken</b>", "figures": {}, "examples": []}
     summary = {
