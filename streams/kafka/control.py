@@ -8,6 +8,7 @@ control.history, in the same transaction.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
@@ -25,6 +26,9 @@ from streams.topics import ALARMS, APPROVALS, GUARDS, HISTORY, MODELS, POLICIES,
 
 __all__ = ["ControlWriter", "Fenced", "NotWritten", "Stamp", "Standing", "read_control"]
 TRANSACTION_SECONDS = 30.0
+# To be fenced is an answer here, and is told as an error: the client would also print it on stderr, whatever log_level.
+QUIET = logging.getLogger(f"{__name__}.client")
+QUIET.disabled = True
 OPEN_SECONDS = 10.0  # a writer that is killed hides for so long what others write to its topic
 FENCED = {
     KafkaError._FENCED, KafkaError._FATAL, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.INVALID_PRODUCER_ID_MAPPING,
@@ -98,7 +102,8 @@ class ControlWriter:
                 transaction_timeout_ms=int(OPEN_SECONDS * 1000),
                 compression_type="gzip",  # model documents stand in the history for ever; every client can read this
                 linger_ms=0,
-            )
+            ),
+            logger=QUIET,
         )
         try:
             self._producer.init_transactions(TRANSACTION_SECONDS)
