@@ -124,7 +124,7 @@ def _lane(
             by_topic[record.topic].append(record)
         first = {topic: position.get(topic, 0) for topic in by_topic}
         position |= {topic: found[-1].offset + 1 for topic, found in by_topic.items()}
-        due = store.due(now, size)
+        due = store.due(now, BATCH)
         known = {topic: sum(record.timestamp <= now for record in kept) for topic, kept in controls.items()}
         outcome = job.processor.process(
             store.view, Batch(in_order(by_topic), due, now, number, seq), contexts.at(known)

@@ -13,6 +13,7 @@ import pytest
 from streams.bench.past import Control, Written, decided, policy_controls, written
 from streams.core.context import ModelVersion
 from streams.core.effects import RecordDecision, RouteLead, UpdateCase
+from streams.core.events import Event
 from streams.demo.simulator import SPAN_MS, START_AT, traffic
 from streams.demo.stage import control_records
 from streams.shipped import default_policy
@@ -22,7 +23,7 @@ from streams.whatif.history import GivenHistory, NoHistory
 from streams.whatif.page import page
 from streams.whatif.run import pipeline_job, replay_changed
 from streams.whatif.window import Window
-from tests.factories import DAY, HOUR, a_label, a_review
+from tests.factories import DAY, HOUR, a_label, a_profile, a_review, a_score, an_intent, an_ooto
 from tests.lanes import WIRE
 from tests.models import a_document, a_version
 
@@ -223,6 +224,58 @@ def test_hours_come_with_the_policys_assumption_where_nothing_was_measured() -> 
         assert spent["source"] == "assumed: handling_minutes 15 of the policy"
         assert spent["recorded"] == pytest.approx(found["cases"][queue]["recorded"] * 0.25)
         assert spent["replayed"] == pytest.approx(found["cases"][queue]["replayed"] * 0.25)
+
+
+def two_timers_in_one_batch() -> GivenHistory:
+    """Ada's pause ends, and Ben's record is still incomplete: both by timers of one batch, Ada's first.
+
+    Somebody then approves the case that Ben's timer opened.
+    """
+    at = START_AT - HOUR
+    over = START_AT + 7 * DAY
+    told: list[tuple[int, str, Event]] = [
+        (START_AT, "leads.profiles", a_profile(1, lead_id="ada", occurred_at=START_AT)),
+        (START_AT + 1, "signals.ooto", an_ooto(1, lead_id="ada", return_on=None, occurred_at=START_AT)),
+        (over - 2, "leads.profiles", a_profile(2, lead_id="ben", email_verified=None, occurred_at=over - 2)),
+        (over - 1, "signals.scores", a_score(1, lead_id="ben", value=100.0, occurred_at=over - 1)),
+        (over - 1, "signals.intent", an_intent(1, lead_id="ben", strength=100.0, occurred_at=over - 1)),
+        (over + HOUR, "leads.profiles", a_profile(3, lead_id="eve", occurred_at=over + HOUR)),
+    ]
+    controls = [*policy_controls(SHIPPED, at), *(Control(*each, at) for each in control_records(at))]
+    once = decided(records_of(told), controls, 1, batch=1)
+    (opened_by_timer,) = (case for case in cases_of(once) if case.queue == "exceptions")
+    for number, action in enumerate(("claim", "approve")):
+        review = a_review(
+            number, lead_id="ben", case_id=opened_by_timer.case_id, action=action, actor=opened_by_timer.owner or "",
+            occurred_at=over + 2 * HOUR, dwell_ms=120_000,
+        )  # fmt: skip
+        told.append((over + 2 * HOUR + number, "cases.reviews", review))
+    return decided(records_of(told), controls, 1, batch=1)
+
+
+def records_of(told: list[tuple[int, str, Event]]) -> list[Written]:
+    return [Written(topic, event.lead_id.encode(), WIRE.encode(event), (), at) for at, topic, event in told]
+
+
+def cases_of(found: GivenHistory) -> list[UpdateCase]:
+    """Cases as they opened."""
+    records = (record for past in found.pasts for record in past.outputs["cases.events"])
+    cases = (cast(UpdateCase, WIRE.decode_any("cases.events", record.value)) for record in records)
+    return [case for case in cases if case.version == 1]
+
+
+def test_a_case_that_a_timer_opened_keeps_its_id_so_that_peoples_reviews_find_it() -> None:
+    found = two_timers_in_one_batch()
+    timers = [pipeline_job(1).read_entry(record.value or b"").due for record in found.pasts[0].journal]
+    assert max(timers) >= 2
+    assert all(case.case_id.startswith("case-lane.tick-") for case in cases_of(found))
+    longer = policy(("ooo_unknown_days: 7\n", "ooo_unknown_days: 21\n"))  # Ada's timer is not due now
+    tried = replay_changed(found, Plan(Change(longer, "x"), Window()), processes=1).summary
+    assert {one["lead_id"] for kept in tried["examples"].values() for one in kept} == {"ada"}
+    assert tried["decisions"]["only_recorded"] == 1  # the resume
+    assert "case" not in tried["decisions"]["by_aspect"]
+    assert tried["cases"]["exceptions"]["replayed"] == 1
+    assert all(n["extra"] == n["fewer"] == 0 for n in tried["cases"].values())
 
 
 def test_a_history_that_has_lost_its_beginning_is_refused_with_what_to_do() -> None:
