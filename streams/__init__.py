@@ -13,6 +13,6 @@ One event, in the order of the files that it passes:
 9  metrics.py            what is counted
 
 Arrows go one way: core imports only core (and msgspec; zen in core/policy.py, dateparser and vaderSentiment in
-core/reading); lane imports core; whatif, commands, demo, feed and bench stand on top. tests/unit/test_architecture.py
-holds it.
+core/reading); lane imports core; lab stands on both; whatif, commands, demo, feed and bench stand on top.
+tests/unit/test_architecture.py holds it.
 """
