@@ -16,16 +16,14 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from streams import metrics, topics
-from streams.core.context import Stamp
 from streams.core.effects import EmitExample
 from streams.errors import BrokerFailed, BrokerUnreachable
 from streams.kafka.codec import wire_for
 from streams.kafka.control import NotWritten
 from streams.lab.announcing import Announcer
 from streams.lab.checkpoint import BadCheckpoint, Checkpoint
-from streams.lab.gates import LAB
-from streams.lab.gauges import show_model
 from streams.lab.intake import Intake
+from streams.lab.issuing import Issuer
 from streams.lab.keeper import Keeper
 from streams.lab.leaks import allowed
 from streams.lab.learning import Learning
@@ -35,6 +33,7 @@ from streams.lane.clients import CALL_SECONDS, Clients, unreachable
 from streams.lane.control import Control
 from streams.lane.job import LaneSettings
 from streams.lane.lane import wall_ms
+from streams.lane.registry import RegistryUnreachable
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.worker import check_partitions
 from streams.settings import Settings
@@ -55,18 +54,17 @@ class Lab:
 
     def __init__(self, settings: Settings, lanes: LaneSettings, clock: Callable[[], int] = wall_ms) -> None:
         self._settings, self._clock = settings, clock
-        self._interval_ms = int(settings.lab_model_interval_seconds * 1000)
         self._clients, self._wire = Clients(lanes), wire_for(settings)
         self._control = Control(self._clients, following(self._wire))
         self._intake = Intake(self._clients, {EXAMPLES: 1, **dict.fromkeys(BY_LANE, settings.lanes)})
         self._keeper = Keeper(self._clients, settings.lab_line)
         self._announcer = Announcer(settings)
+        interval_ms = int(settings.lab_model_interval_seconds * 1000)
+        self._issuer = Issuer(settings.lab_line, interval_ms, self._announcer, clock)
         self._learning = Learning(settings.lab_line)
         self._overseer: Overseer
         self._stopping, self._is_open = asyncio.Event(), False
-        self._asked: list[asyncio.Future[str]] = []  # who waits for a snapshot
         self._seq, self._kept_at, self._is_dirty = 0, 0.0, False
-        self._published, self._published_at = "", 0
         self._lives_at, self._measured_at = time.monotonic(), 0.0
 
     # --- for the outside ----------------------------------------------------------------------------------------------
@@ -85,8 +83,7 @@ class Lab:
             await self._release()
             await self._control.stop()
             await self._clients.stop()
-            for asked in self._asked:
-                asked.cancel()
+            self._issuer.close()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -101,10 +98,7 @@ class Lab:
 
     async def snapshot(self) -> str:
         """Publish what is learned as soon as may be; what became of it, in words."""
-        asked = asyncio.get_running_loop().create_future()
-        self._asked.append(asked)
-        answer: str = await asked
-        return answer
+        return await self._issuer.ask()
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -127,7 +121,7 @@ class Lab:
                     following_control.result()
                 await self._turn()
             await self._keep()
-        except (KafkaError, TimeoutError, NotWritten, BrokerUnreachable, BrokerFailed) as error:
+        except (KafkaError, TimeoutError, NotWritten, BrokerUnreachable, BrokerFailed, RegistryUnreachable) as error:
             log.warning("lab opens again after %r", error, exc_info=log.isEnabledFor(logging.DEBUG))
             metrics.LAB_REBUILDS.labels(type(error).__name__).inc()
             await self._release()
@@ -153,11 +147,7 @@ class Lab:
                 ) from error
             self._seq = checkpoint.seq
         await self._intake.open(checkpoint.next if checkpoint else {})
-        ours = [version for version in standing.models.values() if version.line == line]
-        newest = max(ours, key=lambda version: (version.at, version.version), default=None)
-        self._published, self._published_at = "", self._clock() - self._interval_ms
-        if newest is not None:
-            self._published, self._published_at = newest.version, newest.at
+        self._issuer.see(standing, self._learning)
         self._is_dirty, self._kept_at, self._is_open = False, time.monotonic(), True
         log.info("lab open: %d examples learned, checkpoint %d, %.3f s", self._learning.taken, self._seq,
                  time.monotonic() - began)  # fmt: skip
@@ -190,7 +180,8 @@ class Lab:
         if await self._overseer.look(standing, self._learning.learner.left_out, is_drained):
             await self._see_frozen()
         else:
-            await self._publish(standing, is_drained)
+            impact = self._overseer.impact()
+            await self._issuer.issue(self._learning, standing, impact, self._keep_news, is_drained)
         if self._is_dirty and time.monotonic() - self._kept_at >= self._settings.lab_checkpoint_seconds:
             await self._keep()
         if time.monotonic() - self._measured_at >= MEASURE_SECONDS:
@@ -219,6 +210,8 @@ class Lab:
                 self._learning.take(record.offset, found)
             self._overseer.take(found, record.timestamp)
             metrics.LAB_RECORDS.labels(record.topic, "taken").inc()
+        except RegistryUnreachable:  # not the record's fault: it comes again
+            raise
         except Exception as error:  # here is no dead letter: lanes wrote it, or it stands in dead.letters already
             where = f"{record.topic}[{record.partition}]@{record.offset}"
             if isinstance(error, UnreadableRecord):
@@ -229,34 +222,9 @@ class Lab:
         self._intake.mark(record)
         self._is_dirty = True
 
-    async def _publish(self, standing: Standing, is_drained: bool) -> None:
-        """A model version, if there is news and it is time, or somebody asked. Who catches up waits a bit longer."""
-        learning, now = self._learning, self._clock()
-        is_new = learning.taken > 0 and learning.version != self._published
-        is_due = now - self._published_at >= self._interval_ms * (1 if is_drained else 2)
-        asked, self._asked = self._asked, []
-        answer = f"{self._published or 'nothing'} is published, nothing was learned since"
-        if standing.context.models.frozen:
-            answer = "learning is frozen: `leadlane model acknowledge`"
-        elif is_new and (is_due or asked):
-            answer = await self._announce(standing, now)
-        for each in asked:
-            if not each.done():
-                each.set_result(answer)
-
-    async def _announce(self, standing: Standing, now: int) -> str:
-        learning, row = self._learning, standing.context.policy.learning
+    async def _keep_news(self) -> None:
         if self._is_dirty:
-            await self._keep()  # what is made known was kept before
-        learner = learning.learner
-        is_warm = learner.examples >= row.least_labels and learner.positives >= row.least_positives
-        stamp = Stamp(LAB, f"learned {learning.taken:,} examples", now)
-        groups = len(standing.context.policy.governance.groups)
-        version = learning.snapshot(stamp, self._overseer.impact() if groups else None, groups)
-        done = await self._announcer.model(version, is_warm)
-        self._published, self._published_at = version.version, now
-        show_model(learning.matured.quality())
-        return f"{version.version} published" if done else f"{version.version} refused, see the log"
+            await self._keep()
 
     async def _keep(self) -> None:
         began = time.monotonic()
@@ -279,5 +247,4 @@ class Lab:
         self._measured_at = time.monotonic()
         for topic, lag in (await self._intake.lag()).items():
             metrics.LAB_LAG.labels(topic).set(lag)
-        metrics.LAB_MODEL_AT.set(self._published_at / 1000)
         metrics.LAB_HEARD_AT.set(self._learning.heard_at / 1000)
