@@ -23,7 +23,7 @@ PRODUCER_BACKOFF_MS = 5
 # A look-up of offsets finds the leaders of partitions that its client has not heard of; the default of 100 ms, a few
 # times over, was half of what a worker that comes back after a kill needs until its first commit.
 LOOKUP_BACKOFF_MS = 10
-FETCH_WAIT_MS = 5_000  # a fetch is answered as soon as there is a record; an idle lane asks this often
+FETCH_WAIT_MS = 1_000  # a fetch is answered as soon as there is a record; an idle lane asks this often
 PARTITION_FETCH_BYTES = 1 << 20
 
 

@@ -230,6 +230,7 @@ class Lane:
         if not self._reader.ready():
             await self._reader.wait(TICK_SECONDS)
         await self._rest()
+        await self._reader.even()
         async with self._busy:  # close() waits for this
             if self._closing:
                 return

@@ -5,8 +5,8 @@ Law of this module: the order depends on the records of the batch alone, so that
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 from operator import attrgetter
 from typing import TypeVar
@@ -47,3 +47,18 @@ def earliest(waiting: Mapping[str, Sequence[InputRecord]], limit: int) -> dict[s
         taken[topic] += more
         left -= more
     return {topic: count for topic, count in taken.items() if count}
+
+
+def even(
+    waiting: Mapping[str, Sequence[InputRecord]], counts: Mapping[str, int], behind: Collection[str]
+) -> dict[str, int]:
+    """`counts` without what may come too early: nothing later than the last record that is here of a topic `behind`.
+
+    Such a topic has more on the broker, and that may be earlier than what the others have here.
+    """
+    ends = [times(waiting[topic])[-1] for topic in behind if waiting.get(topic)]
+    if not ends:
+        return dict(counts)
+    horizon = min(ends)
+    cut = {topic: bisect_right(times(waiting[topic][:count]), horizon) for topic, count in counts.items()}
+    return {topic: count for topic, count in cut.items() if count}

@@ -4,6 +4,9 @@
   message_accumulator.py flush), trying again every retry_backoff_ms.
 * `Reader`: getmany() makes a dataclass of eleven fields for each record and gives one topic after the other; here
   whole record batches become slotted records (a third of the time), and the caller can choose by time over all topics.
+* `Reader._hurry`: a fetch leaves out topics of which something is still in the fetcher, and then waits at the broker
+  for the others (fetcher.py _get_actions_per_node): in a backlog such waits must be short, or the topic that has the
+  backlog stands still meanwhile.
 * `KeptRecords`, `Lenient`: a header's name that is not UTF-8 fails the whole fetch (default_records.py _read_msg), for
   ever, though Kafka takes it: such a batch is read again with those names escaped. The fetcher is given a class that
   keeps the bytes, as aiokafka's own does not show them.
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -31,7 +35,7 @@ from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
-from streams.lane.merge import earliest, in_order
+from streams.lane.merge import earliest, even, in_order
 from streams.lane.processor import Headers, OutputRecord
 
 TAKE_BYTES = 4 << 20  # of values in one batch: a transaction must end within its time-out, whatever came compressed
@@ -93,12 +97,19 @@ def fill(builder: BatchBuilder, records: Sequence[OutputRecord], start: int, tim
     return index
 
 
+HURRY_MS = 10  # the wait of a fetch at the broker while there is a backlog
+EVEN_SECONDS = 0.5  # the longest wait for a topic that is behind: a broker that is slow must not stop the others
+EVEN_RECORDS = 10_000  # of other topics that gather meanwhile
+
+
 class Reader:
     """Reads assigned partitions of one number, read_committed, without a group."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self.consumer = consumer
         self._waiting: dict[str, list[Record]] = {}
+        self._calm_ms: int = consumer._fetch_max_wait_ms
+        self._lacking_since: float | None = None
 
     def assign(self, positions: dict[TopicPartition, int]) -> None:
         """Read these from these offsets on. Forgets what was read before."""
@@ -115,11 +126,51 @@ class Reader:
         """Whether `take` may give something."""
         return bool(self.consumer._fetcher._records) or self.waiting() > 0
 
+    def behind(self) -> set[str]:
+        """The topics that have more on the broker than is here, as far as is known."""
+        assignment = self.consumer._subscription.subscription.assignment
+        topics = set()
+        for partition in assignment.tps:
+            state = assignment.state_value(partition)
+            end = state.highwater if state.lso is None else state.lso
+            if end is None or state.position < end:
+                topics.add(partition.topic)
+        return topics
+
+    def lacks(self) -> bool:
+        """Whether nothing is here of a topic that has more on the broker: it may be earlier than all that is here."""
+        here = {partition.topic for partition in self.consumer._fetcher._records}
+        return any(topic not in here and not self._waiting.get(topic) for topic in self.behind())
+
+    def _is_patient(self) -> bool:
+        """Whether it is worth waiting for a topic of which nothing is here."""
+        if not self.lacks():
+            self._lacking_since = None
+            return False
+        if self._lacking_since is None:
+            self._lacking_since = time.monotonic()
+        return time.monotonic() - self._lacking_since < EVEN_SECONDS and self.waiting() < EVEN_RECORDS
+
+    async def even(self) -> None:
+        """Let no topic run ahead in a backlog: an outcome must not overtake the lead that it is about."""
+        while self.ready() and self._is_patient():
+            self.collect(EVEN_RECORDS)  # the fetcher asks for more only when nothing of the last answer is left in it
+            if self.lacks():
+                await self.wait(HURRY_MS / 1000)
+
     def take(self, limit: int) -> Taken:
-        """Up to `limit` records that are here, until TAKE_BYTES are reached: the earliest over all topics, merged."""
+        """Up to `limit` records that are here, until TAKE_BYTES are reached: the earliest over all topics, merged.
+
+        Nothing while a topic is worth waiting for, see `even`.
+        """
         self.collect(limit)
+        if self._is_patient():
+            return NOTHING
         waiting = self._waiting
         counts = earliest(waiting, limit)
+        emptied = {topic for topic in self.behind() if counts.get(topic, 0) == len(waiting.get(topic, ()))}
+        if emptied:
+            counts = even(waiting, counts, emptied)
         if not counts:
             return NOTHING
         records = in_order({topic: waiting[topic][:count] for topic, count in counts.items()})
@@ -145,6 +196,12 @@ class Reader:
             elif result.check_assignment(partition):
                 waiting.extend(unpack(partition, result._partition_records))
                 result._update_position()
+        self._hurry()
+
+    def _hurry(self) -> None:
+        """Let the next fetches wait briefly at the broker while there is a backlog."""
+        fetcher = self.consumer._fetcher
+        fetcher._fetch_max_wait_ms = HURRY_MS if fetcher._records or self.behind() else self._calm_ms
 
     async def wait(self, seconds: float) -> None:
         """Return when something has arrived, or after `seconds`."""

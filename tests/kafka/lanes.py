@@ -47,6 +47,12 @@ class World:
             self._producer.produce(self.job.processor.inputs[topic], value, key, partition=lane_of(key))
         self._producer.flush(10)
 
+    def send_at(self, records: Iterable[tuple[bytes, bytes, int]], topic: int = 0) -> None:
+        """Keys, values and timestamps to the input of this number."""
+        for key, value, at in records:
+            self._producer.produce(self.job.processor.inputs[topic], value, key, partition=lane_of(key), timestamp=at)
+        self._producer.flush(10)
+
     def control(self, key: bytes, value: bytes) -> None:
         self._producer.produce(self.job.controls[0], value, key, partition=0)
         self._producer.flush(10)

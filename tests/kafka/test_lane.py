@@ -45,6 +45,24 @@ async def test_a_restarted_worker_goes_on_where_the_last_one_committed(world: Wo
     assert world.faults() == FAULTLESS
 
 
+async def test_in_a_backlog_no_topic_runs_ahead_of_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One topic needs many fetches, the other one: what happened first is decided first all the same."""
+    monkeypatch.setattr("streams.lane.clients.PARTITION_FETCH_BYTES", 50_000)
+    count, start = 4_000, int(time.time() * 1000) - 8_000
+    world.send_at(((b"k", b"large %05d " % n + b"x" * 1_000, start + n) for n in range(count)), topic=0)
+    world.send_at(((b"k", b"small %05d" % n, start + n) for n in range(count)), topic=1)
+    async with world.worker() as worker:
+        await until(lambda: committed(worker) == 2 * count)
+    turns = [int(value.split()[2]) for record in world.outputs() if (value := record.value or b"")]
+    latest, overtaken = 0, 0
+    for turn in turns:
+        latest = max(latest, turn)
+        overtaken = max(overtaken, latest - turn)
+    assert len(turns) == 2 * count
+    assert overtaken == 0
+    assert world.faults() == FAULTLESS
+
+
 async def test_a_timer_fires_once_also_over_a_restart(world: World) -> None:
     world.send([(b"soon", b"later:1;a"), (b"afterwards", b"later:2500;b")])
     async with world.worker() as first:

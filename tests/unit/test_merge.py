@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.lane.merge import earliest, in_order
+from streams.lane.merge import earliest, even, in_order
 from streams.lane.privates import Record
 
 TIMES = st.lists(st.integers(0, 20), max_size=12)
@@ -44,3 +44,13 @@ def test_batch_after_batch_gives_the_same_order_as_one_batch(topics: dict[str, l
         waiting = {topic: found[counts.get(topic, 0) :] for topic, found in waiting.items()}
     assert pieces == whole
     assert not any(waiting.values())
+
+
+def test_nothing_later_than_what_is_here_of_a_topic_that_has_more_is_taken() -> None:
+    waiting = {"a": records("a", [1, 4, 6]), "b": records("b", [2, 3, 4, 5, 9]), "c": records("c", [8])}
+    counts = {"a": 3, "b": 5, "c": 1}
+    assert even(waiting, counts, {"a"}) == {"a": 3, "b": 4}
+    assert even(waiting, counts, {"a", "b"}) == {"a": 3, "b": 4}
+    assert even(waiting, counts, {"c"}) == {"a": 3, "b": 4, "c": 1}
+    assert even(waiting, counts, set()) == counts
+    assert even(waiting, counts, {"nothing here"}) == counts
