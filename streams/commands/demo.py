@@ -93,8 +93,9 @@ def where_to_look(tally: Tally, running_at: str | None, data_dir: Path | None) -
     """What the run is an example of, and how to look closer while its Kafka, or its data, is there."""
     lines = [
         "",
-        f"SLA clocks and the settling time of new leads ran {TIME_LAPSE} times faster than in the shipped policy, and",
-        "a model may look on after fewer outcomes; all else is as shipped. Some of what was decided:",
+        f"SLA clocks and the settling time of new leads ran {TIME_LAPSE} times faster than in the",
+        "shipped policy, and a model may look on after fewer outcomes; all else is as",
+        "shipped. Some of what was decided:",
         "",
         *(f"  {one_line(decision)}" for decision in _examples(tally)[:EXAMPLES_SHOWN]),
         "",
