@@ -119,3 +119,14 @@ def newest(settings: Settings) -> ModelVersion:
     """The newest version on control.models."""
     found = models(settings)
     return found[max(key for key in found if key != ACTIVE)]
+
+
+def written_examples(settings: Settings) -> list[tuple[int, EmitExample]]:
+    """What stands on training.examples, with offsets."""
+    wire, found = wire_for(settings), list[tuple[int, EmitExample]]()
+    with Reader(settings) as reader:
+        for message in reader.read(topics.EXAMPLES.name):
+            example = wire.decode_any(topics.EXAMPLES.name, message.value())
+            assert isinstance(example, EmitExample)
+            found.append((int(message.offset() or 0), example))
+    return found

@@ -35,6 +35,7 @@ from tests.kafka.labs import (
     send_harm,
     wait_for,
     with_answer,
+    written_examples,
 )
 
 LANES = 2
@@ -194,6 +195,40 @@ def test_a_leak_is_left_out_until_a_person_lets_it_in_also_when_the_lab_is_kille
         if number == 300:
             undisturbed.allow("answer")
         undisturbed.take(number + (number >= 300), example)  # the garbage has an offset too
+    checkpoint = kept(settings)
+    assert checkpoint is not None
+    assert checkpoint.learned == undisturbed.dump()
+
+
+def test_worker_and_lab_killed_in_the_middle_of_learning_end_where_an_undisturbed_run_over_the_same_examples_does(
+    settings: Settings, tmp_path: Path
+) -> None:
+    often = {"LEADLANE_LAB_CHECKPOINT_SECONDS": "0.1", "LEADLANE_LAB_MODEL_INTERVAL_SECONDS": "0.3"}
+    worker_log, lab_log, leads = tmp_path / "worker.log", tmp_path / "lab.log", 150
+    with Loop(settings) as loop:
+        with WorkerProcess(settings.brokers, LANES, worker_log, settings.app_id):
+            loop.arrive(leads)
+        for first, last in ((0, 50), (50, 100)):
+            worker = WorkerProcess(settings.brokers, LANES, worker_log, settings.app_id)
+            lab = a_lab(settings, lab_log, **often)
+            with worker, lab:
+                for number in range(first, last):
+                    loop.label(number)
+                loop.wait("some are learned", lambda lab=lab, first=first: lab.examples() > first)
+                worker.kill()
+                lab.kill()
+        with (
+            WorkerProcess(settings.brokers, LANES, worker_log, settings.app_id),
+            a_lab(settings, lab_log, **often) as lab,
+        ):
+            for number in range(100, leads):
+                loop.label(number)
+            loop.wait("all are learned", lambda: lab.examples() >= leads)
+    written = written_examples(settings)
+    assert len(written) == len({example.lead_id for _, example in written}) == leads
+    undisturbed = Learning("online")
+    for offset, example in written:
+        undisturbed.take(offset, example)
     checkpoint = kept(settings)
     assert checkpoint is not None
     assert checkpoint.learned == undisturbed.dump()
