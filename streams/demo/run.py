@@ -27,7 +27,7 @@ from streams.demo.simulator import SPAN_MS, TOPIC_OF, Message, traffic
 from streams.demo.stage import ACTOR, REASON, REPS, control_topics, demo_policy
 from streams.demo.summary import Account, Learned, Tally, summary
 from streams.demo.view import Screen, Snapshot
-from streams.demo.worker import LabProcess, WorkerProcess
+from streams.demo.worker import LabProcess, WorkerProcess, running
 from streams.demo.world import people
 from streams.kafka import admin
 from streams.kafka.changes import ACTIVE
@@ -79,10 +79,9 @@ def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]
         stage = Demo(options, settings, screen, stop)
         stage.set_up()
         screen.say(f"Kafka is up at {broker.bootstrap}; starting a worker and a lab (logs in {folder}) ...")
-        with (
-            WorkerProcess(broker.bootstrap, settings.lanes, folder / "worker.log") as worker,
-            LabProcess(broker.bootstrap, settings.lanes, folder / "lab.log", **{INTERVAL: MODEL_SECONDS}) as lab,
-        ):
+        worker = WorkerProcess(broker.bootstrap, settings.lanes, folder / "worker.log")
+        lab = LabProcess(broker.bootstrap, settings.lanes, folder / "lab.log", **{INTERVAL: MODEL_SECONDS})
+        with running(worker, lab):
             with screen:
                 result = stage.play(worker, lab)
             report(result, stage.tally, broker.bootstrap)

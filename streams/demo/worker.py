@@ -11,6 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,7 +50,8 @@ class Process:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
+        """Let it start; see `running`."""
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", self.command],
@@ -58,8 +61,11 @@ class Process:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C ends the demo, and the demo ends the process
             )
+
+    def __enter__(self) -> Self:
+        self.begin()
         try:
-            self._wait_until_ready()
+            self.wait_until_ready()
         except BaseException:
             self.stop()
             raise
@@ -105,7 +111,7 @@ class Process:
             self._process.wait()
         self._process = None
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             self.must_run()
@@ -155,6 +161,20 @@ class LabProcess(Process):
     def _figure(self, name: str) -> int:
         found = re.search(rf"^{name} (\S+)$", self.exposition(), re.M)
         return int(float(found[1])) if found else 0
+
+
+@contextmanager
+def running(*processes: Process) -> Iterator[None]:
+    """Started at the same time, ready when this is entered, stopped when it is left."""
+    try:
+        for process in processes:
+            process.begin()
+        for process in processes:
+            process.wait_until_ready()
+        yield
+    finally:
+        for process in processes:
+            process.stop()
 
 
 def outcomes_from(exposition: str) -> Counter[str]:
