@@ -170,12 +170,12 @@ VIP = "when: vip or target_account\n"
             "'STUDENT_VENDOR_JOBSEEKER', 'COMPLIANCE', 'UNREACHABLE' or 'OTHER', got 'TIMMING'. Correct it.",
         ),
         (
-            (
             ("negative: [rejected, lost]", "negative: [rejected, won]"),
             "negative: [rejected, won]",
             "learning.negative[1]: expected an outcome that is not among `positive`, got won. Remove one of them.",
         ),
-        ("currency: EUR\n", "currency: EUR\ncurrency: USD\n"),
+        (
+            ("currency: EUR\n", "currency: EUR\ncurrency: USD\n"),
             "currency: USD",
             "currency: expected each name once, got currency twice. Remove one of them.",
         ),
