@@ -88,7 +88,9 @@ POLICIES = _control("control.policies", "Policy", "policy version, or the pointe
 ROSTER = _control("control.roster", "RosterEntry", "rep_id", "reps, their queues, weights and absences")
 APPROVALS = _control("control.approvals", "Approval", "approval_id", "audited approvals of content and segment")
 SWITCHES = _control("control.switches", "Switch", "switch name", "kill switches")
-MODELS = _control("control.models", "ModelVersion", "model version, or `active`: who has which role", "model versions and roles")
+MODELS = _control(
+    "control.models", "ModelVersion", "model version, or `active`: who has which role", "model versions and roles"
+)
 ALARMS = _control("control.alarms", "Alarm", "alarm name", "what governance found wrong: drift, fairness, a bad model")
 GUARDS = _control("control.guards", "Guard", "queue", "how full each queue of people is, and what that raises")
 

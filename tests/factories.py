@@ -248,7 +248,8 @@ def a_decision_record(**fields: Any) -> RecordDecision:
 
 def an_example(**fields: Any) -> EmitExample:
     known = {
-        "judged": "signals.scores-0-3", "example_id": "label-1", "supersedes": None, "previous": None, "label": True, "outcome": "accepted",
+        "judged": "signals.scores-0-3", "example_id": "label-1",
+        "supersedes": None, "previous": None, "label": True, "outcome": "accepted",
         "provisional": False, "reason_code": None, "actor": "ana", "decided_at": T0, "labelled_at": T0 + HOUR,
         "emitted_at": T0 + HOUR, "features": {"fit": 82.0, "stage": "qualify"}, "groups": {"age_band": "25-39"},
         "tier": "T2_WARM", "queue": "sales", "human": False, "selected": True, "score": 60.0, "rule_score": 60.0,

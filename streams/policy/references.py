@@ -38,7 +38,8 @@ def _ids(document: Document) -> Found:
 def _learning(document: Document) -> Found:
     for at, outcome in enumerate(document.learning.negative):
         if outcome in document.learning.positive:
-            yield ("learning", "negative", at), "an outcome that is not among `positive`", outcome, "Remove one of them."
+            expected = "an outcome that is not among `positive`"
+            yield ("learning", "negative", at), expected, outcome, "Remove one of them."
 
 
 def _tiers(document: Document) -> Found:

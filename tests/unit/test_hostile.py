@@ -13,8 +13,8 @@ from streams.core.context import Policy
 from streams.lane.context import ContextBuilder
 from streams.lane.deadletters import DeadLetter
 from streams.lane.job import ControlView
-from streams.lane.processor import POSITION, STATISTICS
 from streams.lane.privates import TAKE_BYTES, KeptRecords, Record, how_many, unpack
+from streams.lane.processor import POSITION, STATISTICS
 from streams.topics import MAX_DEAD_LETTER_BYTES
 from tests.factories import LEAD, T0, a_reply, a_score
 from tests.lanes import WIRE, TestLane, arrive, lane_of
