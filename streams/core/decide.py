@@ -17,7 +17,7 @@ from streams.core.cadence import command_cadence, waits_for_switch
 from streams.core.caps import fold_touch
 from streams.core.cases import next_case_due, tick_cases, withdraw_cases
 from streams.core.context import Context
-from streams.core.effects import Effect, EmitExample, PublishScore, RecordDecision, RouteLead
+from streams.core.effects import Effect, EmitExample, RecordDecision
 from streams.core.events import ActivitySignal, CaseReview, Event, OutcomeLabel, OutreachRequest, ReplySignal, Tick
 from streams.core.evidence import evidence_from, reason_from, summary_of
 from streams.core.exposure import expose, is_step, learn_early, learn_outcome, pass_horizon
@@ -99,13 +99,15 @@ def _settle(
     look = _assess(state, event, reading, holds, moment, context)
     effects: list[Effect] = [*command_cadence(state, holds, moment, context)]
     effects += _cases(state, event, reading, look, moment, context)
-    effects += publish_route(state, look, moment, context)
+    routes = publish_route(state, look, moment, context)
+    effects += routes
     if type(event) is OutreachRequest:
         waiting = next((case.case_id for case in state.cases if case.request_id == event.event_id), None)
         effects.append(answer_request(state, moment, event, look, waiting, context))
-    effects += publish_score(state, look, moment, context)
+    scores = publish_score(state, look, moment, context)
+    effects += scores
     learned = _learn(state, event, moment, context)  # before this decision is kept: an outcome judges an earlier one
-    published = any(type(effect) is RouteLead or type(effect) is PublishScore for effect in effects)
+    published = bool(routes or scores)
     if published or (signals.evidence != evidence and is_step(signals.evidence)):
         expose(state, look, moment, context, published=published)
         if state.early and not isinstance(event, OutcomeLabel | Tick):

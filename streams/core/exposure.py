@@ -9,59 +9,37 @@ Next: streams/lane/pipeline.py
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Mapping
+from functools import lru_cache
 
 from streams.core.context import Context
 from streams.core.effects import EmitExample
 from streams.core.events import OutcomeLabel
-from streams.core.features import NAMES, Row, features_from, row_of, slim
+from streams.core.exposed import (
+    Exposure,
+    Labelled,
+    attributes_of,
+    pack_exposure,
+    pack_label,
+    pinned,
+    said_of,
+    unpack_exposure,
+    unpack_label,
+)
+from streams.core.features import NAMES, features_from, row_of
 from streams.core.moment import Assessment, Moment
+from streams.core.policy import CompiledPolicy
+from streams.core.scoring import STEPS
 from streams.core.state import NEVER, LeadState
 
 NOTHING = "none"  # the outcome of a decision of which nothing was heard
-STEPS = frozenset(4**power for power in range(1, 8))  # pieces of evidence; between them little changes
+EVIDENCE_STEPS = frozenset(4**power for power in range(1, 8))  # pieces of it; between them little changes
 UNKNOWN = "unknown"  # the value of a declared group that nobody has stated
-
-
-class Labelled(msgspec.Struct, array_like=True, gc=False):
-    """What was said of a decision last."""
-
-    example_id: str
-    label: bool
-    at: int  # when it happened; of a provisional one, when the horizon passed
-    provisional: bool = False
-
-
-class Exposure(msgspec.Struct, array_like=True, gc=False):
-    """One decision as it will be learned from."""
-
-    decision_id: str
-    at: int
-    tier: str
-    queue: str
-    human: bool
-    selected: bool
-    score: float  # whole numbers stand as int: a lead's state is small
-    rule_score: float
-    model_version: str
-    predictions: dict[str, float]
-    propensity: float
-    explore: bool
-    audit: bool
-    row: Row
-    attributes: dict[str, str]
-    said: Labelled | None = None
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Exposure).decode
-_encode_label = msgspec.msgpack.Encoder().encode
-_decode_label = msgspec.msgpack.Decoder(OutcomeLabel).decode
 
 
 def is_step(evidence: int) -> bool:
     """Whether so many pieces of evidence are worth keeping anew."""
-    return evidence in STEPS
+    return evidence in EVIDENCE_STEPS
 
 
 def expose(state: LeadState, look: Assessment, moment: Moment, context: Context, *, published: bool = True) -> None:
@@ -74,19 +52,34 @@ def expose(state: LeadState, look: Assessment, moment: Moment, context: Context,
     if not published:
         if not state.exposure:
             return
-        decision_id = _decode(state.exposure).decision_id
-    tier = next((tier for tier in context.policy.tiers if tier.id == routing.tier), look.tier)
-    exposure = Exposure(
-        decision_id, moment.now, routing.tier, routing.queue, routing.human, tier.human or tier.auto_accept,
-        slim(look.score.score), slim(look.rule_score), look.model_version, dict(look.predictions),
-        slim(routing.propensity),
-        routing.explore, bool(look.facts["audit_sampled"]), row_of(state, moment.now, context.policy.score),
-        state.known.attributes,
+        decision_id = unpack_exposure(state.exposure).decision_id
+    # A tuple in the order of Exposure's fields: half of the time goes into making the struct.
+    state.exposure = pack_exposure(
+        (
+            decision_id, moment.now, routing.tier, routing.queue, routing.human,
+            routing.tier in selected_tiers(context.policy), round(look.score.score * STEPS),
+            round(look.rule_score * STEPS), look.model_version, dict(look.predictions),
+            None if routing.propensity == 1 else routing.propensity, routing.explore, look.facts["audit_sampled"],
+            row_of(state, moment.now, context.policy.score),
+        )
     )  # fmt: skip
-    state.exposure = _encode(exposure)
     horizon = context.policy.learning.horizon_ms
     # Of a lead with an outcome there is nothing to assume any more.
     state.horizon_at = moment.now + horizon if horizon and not state.labelled else NEVER
+
+
+@lru_cache(maxsize=4)
+def selected_tiers(policy: CompiledPolicy) -> frozenset[str]:
+    """The tiers that people work or automation accepts."""
+    return frozenset(tier.id for tier in policy.tiers if tier.human or tier.auto_accept)
+
+
+def restate(state: LeadState, attributes: bytes) -> None:
+    """Take over declared attributes that differ. Decisions that are kept keep those that they were made with."""
+    known = state.known
+    state.exposure = pinned(state.exposure, known.attributes)
+    state.labelled = pinned(state.labelled, known.attributes)
+    known.attributes = attributes
 
 
 def learn_outcome(state: LeadState, event: OutcomeLabel, moment: Moment, context: Context) -> tuple[EmitExample, ...]:
@@ -97,7 +90,7 @@ def learn_outcome(state: LeadState, event: OutcomeLabel, moment: Moment, context
     label = event.outcome in learning.positive
     exposure = _judged(state, event)
     if exposure is None:
-        state.early = _encode_label(event)
+        state.early = pack_label(event)
         return ()
     said, news = exposure.said, Labelled(event.event_id, label, event.occurred_at)
     if said is not None and said.label == label:
@@ -123,7 +116,7 @@ def learn_early(state: LeadState, known_at: int, moment: Moment, context: Contex
     """
     if not state.early:
         return ()
-    event, state.early = _decode_label(state.early), b""
+    event, state.early = unpack_label(state.early), b""
     return learn_outcome(state, event, moment, context) if known_at <= event.occurred_at else ()
 
 
@@ -132,7 +125,7 @@ def pass_horizon(state: LeadState, moment: Moment, context: Context) -> tuple[Em
     at = state.horizon_at
     if at == NEVER or moment.now < at:
         return ()
-    exposure = _decode(state.exposure)
+    exposure = unpack_exposure(state.exposure)
     example_id = f"{exposure.decision_id}/horizon"
     _keep(state, exposure, Labelled(example_id, False, at, provisional=True))
     return (
@@ -146,7 +139,7 @@ def pass_horizon(state: LeadState, moment: Moment, context: Context) -> tuple[Em
 
 def _judged(state: LeadState, event: OutcomeLabel) -> Exposure | None:
     """The decision that an outcome is about: the one that it corrects or names, else the latest before it."""
-    kept = [_decode(packed) for packed in (state.exposure, state.labelled) if packed]
+    kept = [unpack_exposure(packed) for packed in (state.exposure, state.labelled) if packed]
     if event.supersedes is not None:
         for exposure in kept:
             if exposure.said is not None and exposure.said.example_id == event.supersedes:
@@ -162,8 +155,7 @@ def _keep(state: LeadState, exposure: Exposure, said: Labelled) -> None:
     """Keep what was said of a decision. The one without an outcome has one now, and stands in its other place."""
     if exposure.said is None:
         state.exposure, state.horizon_at = b"", NEVER
-    exposure = msgspec.structs.replace(exposure, said=said)
-    state.labelled = _encode(exposure)
+    state.labelled = said_of(exposure, said)
 
 
 def _example(
@@ -181,6 +173,8 @@ def _example(
     labelled_at: int,
 ) -> EmitExample:
     policy, said, touched_at = context.policy, exposure.said, state.signals.human_touch_at
+    packed = state.known.attributes if exposure.attributes is None else exposure.attributes
+    attributes = attributes_of(packed)
     return EmitExample(
         lead_id=moment.lead_id,
         decision_id=moment.decision_id,
@@ -196,24 +190,24 @@ def _example(
         decided_at=exposure.at,
         labelled_at=labelled_at,
         emitted_at=moment.now,
-        features=features_from(exposure.row, exposure.attributes, policy.learning),
-        groups=groups_of(exposure, policy.governance.groups),
+        features=features_from(exposure.row, attributes, policy.learning),
+        groups=groups_of(exposure, attributes, policy.governance.groups),
         tier=exposure.tier,
         queue=exposure.queue,
         human=exposure.human,
         selected=exposure.selected,
-        score=exposure.score,
-        rule_score=exposure.rule_score,
+        score=exposure.score / STEPS,
+        rule_score=exposure.rule_score / STEPS,
         model_version=exposure.model_version,
         predictions=exposure.predictions,
-        propensity=exposure.propensity,
+        propensity=1.0 if exposure.propensity is None else exposure.propensity,
         explore=exposure.explore,
         audit=exposure.audit,
         human_at=touched_at if touched_at >= exposure.at else None,
     )
 
 
-def groups_of(exposure: Exposure, groups: tuple[str, ...]) -> dict[str, str]:
+def groups_of(exposure: Exposure, attributes: Mapping[str, str], groups: tuple[str, ...]) -> dict[str, str]:
     """The declared groups as they stood at the decision: an attribute, or a category among the features."""
     values = {name: value for name, value in zip(NAMES, exposure.row, strict=False) if isinstance(value, str)}
-    return {name: exposure.attributes.get(name) or values.get(name) or UNKNOWN for name in groups}
+    return {name: attributes.get(name) or values.get(name) or UNKNOWN for name in groups}

@@ -56,7 +56,7 @@ def facts_from(
 
 
 def _score(facts: Facts, signals: Signals, score: Score, now: int, policy: CompiledPolicy) -> None:
-    facts |= score_facts(score, policy.sampling.boundaries)
+    put_score(facts, score, policy.sampling.boundaries)
     facts["evidence"] = signals.evidence
     if signals.fit is not None:
         facts["has_fit"], facts["fit"] = True, signals.fit.value
@@ -75,14 +75,17 @@ def _score(facts: Facts, signals: Signals, score: Score, now: int, policy: Compi
         facts["negatives"] = sum(at >= since for at, _ in signals.negatives)
 
 
-def score_facts(score: Score, boundaries: tuple[float, ...]) -> Facts:
+def put_score(facts: Facts, score: Score, boundaries: tuple[float, ...]) -> None:
     """The facts that a score gives."""
     points, nearest = score.score, 100.0
     for boundary in boundaries:
         distance = abs(points - boundary)
         if distance < nearest:
             nearest = distance
-    return {"score": points, "confidence": score.confidence, "interval": score.width, "boundary_distance": nearest}
+    facts["score"] = points
+    facts["confidence"] = score.confidence
+    facts["interval"] = score.width
+    facts["boundary_distance"] = nearest
 
 
 def _profile(facts: Facts, known: Known, now: int, context: Context) -> None:

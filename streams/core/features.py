@@ -13,21 +13,20 @@ from functools import lru_cache
 from math import isfinite, log2
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.core.exposed import Cell
 from streams.core.policy import LearningRow, ScoreRow
 from streams.core.scoring import decayed
-from streams.core.state import Known, LeadState, Measure, Signals
+from streams.core.state import LeadState, Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
 DAY_MS = 86_400_000
-DIGITS = 3  # after the point: more says nothing, and costs bytes in every lead
+PARTS = 1000  # of one: finer says nothing, and whole numbers are small in every lead's state
 ATTRIBUTE = "attr."
 LONGEST_VALUE = 60  # characters of a category
 
 Value = float | str
-Number = int | float  # said in full: compiled, a `float` that is an int becomes a float, and packs in nine bytes
-Row = list[Number | str | None]  # by the places of FEATURES; a whole number as int takes a byte instead of nine
 
 
 class Feature(NamedTuple):
@@ -64,32 +63,41 @@ FEATURES: tuple[Feature, ...] = (
 NAMES = tuple(feature.name for feature in FEATURES)
 
 
-def row_of(state: LeadState, now: int, policy_score: ScoreRow) -> Row:
-    """The lead's features by place at `now`; None where a value is not known."""
+def row_of(state: LeadState, now: int, policy_score: ScoreRow) -> list[Cell]:
+    """The lead's features by place at `now`, numbers in thousandths; None where a value is not known."""
     signals, known = state.signals, state.known
     engagement = signals.engagement
     return [
         _measured(signals.fit),
-        None if engagement is None else slim(decayed(engagement, now, policy_score)),
+        None if engagement is None else round(decayed(engagement, now, policy_score) * PARTS),
         _measured(signals.vendor),
         _measured(signals.intent),
         _measured(signals.account_intent),
         _measured(signals.sentiment),
         _log(signals.evidence),
         _log(signals.events),
-        _log((now - state.first_seen_at) / DAY_MS) if state.first_seen_at else None,
-        _log((now - signals.reaction_at) / DAY_MS) if signals.reaction_at else None,
-        _log((now - signals.human_touch_at) / DAY_MS) if signals.human_touch_at else None,
-        len(signals.negatives),
-        *_asked(signals),
-        *_stated(known, signals),
+        _since(state.first_seen_at, now),
+        _since(signals.reaction_at, now),
+        _since(signals.human_touch_at, now),
+        len(signals.negatives) * PARTS,
+        _measured(signals.nps),
+        _measured(signals.csat),
+        _log(known.amount_hint) if known.amount_hint else None,
+        known.stage,
+        None if known.country is None else known.country.value,
+        known.language or None,
+        known.department[:LONGEST_VALUE] or None,
+        signals.reply_class or None,
+        None if known.consent is None else known.consent.basis,
     ]
 
 
-def features_from(row: Row, attributes: Mapping[str, str], learning: LearningRow) -> dict[str, Value]:
+def features_from(row: Sequence[Cell], attributes: Mapping[str, str], learning: LearningRow) -> dict[str, Value]:
     """The features of a row by name, with the declared attributes; without those that the policy excludes."""
-    named: Iterable[tuple[str, Value | None]] = zip(NAMES, row, strict=False)  # a row of an earlier version is shorter
-    features = {name: value for name, value in named if value is not None}
+    features: dict[str, Value] = {}
+    for name, cell in zip(NAMES, row, strict=False):  # a row of an earlier version is shorter
+        if cell is not None:
+            features[name] = cell if isinstance(cell, str) else cell / PARTS
     for name, text in attributes.items():
         features[ATTRIBUTE + name] = valued(text)
     for name in learning.exclude:
@@ -107,36 +115,13 @@ def valued(text: str) -> Value:
     return number if isfinite(number) else text[:LONGEST_VALUE]
 
 
-def _asked(signals: Signals) -> tuple[Number | None, Number | None]:
-    return _measured(signals.nps), _measured(signals.csat)
+def _measured(measure: Measure | None) -> int | None:
+    return None if measure is None else round(measure.value * PARTS)
 
 
-def _stated(known: Known, signals: Signals) -> tuple[Number | str | None, ...]:
-    return (
-        _log(known.amount_hint) if known.amount_hint else None,
-        known.stage,
-        None if known.country is None else known.country.value,
-        known.language or None,
-        known.department[:LONGEST_VALUE] or None,
-        signals.reply_class or None,
-        None if known.consent is None else known.consent.basis,
-    )
+def _since(at: int, now: int) -> int | None:
+    return _log((now - at) / DAY_MS) if at else None
 
 
-def _measured(measure: Measure | None) -> Number | None:
-    return None if measure is None else slim(measure.value)
-
-
-def _log(amount: float) -> Number:
-    if amount <= 0:
-        return 0
-    return slim(log2(1 + amount))
-
-
-def slim(number: float) -> Number:
-    """The number with DIGITS after the point, as an int where that says the same."""
-    rounded = round(number, DIGITS)
-    whole = int(rounded)
-    if rounded == whole:
-        return whole
-    return rounded
+def _log(amount: float) -> int:
+    return round(log2(1 + amount) * PARTS) if amount > 0 else 0

@@ -6,7 +6,7 @@ found by the record's type; none of them looks at the clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from streams.core.context import Context
@@ -24,6 +24,8 @@ from streams.core.events import (
     ScoreSignal,
     SentimentSignal,
 )
+from streams.core.exposed import attributes_of, pack_attributes
+from streams.core.exposure import restate
 from streams.core.reading import Reading, ReplyClass
 from streams.core.state import ATTRIBUTES, NEGATIVES, Known, LeadState, Measure, Rejection, Signals, Stated, recorded
 
@@ -65,13 +67,15 @@ def _profile(state: LeadState, event: LeadProfile, reading: Reading | None, cont
         mailbox, _, known.email_domain = event.email.lower().rpartition("@")
         known.role_mailbox = mailbox in context.policy.values.get("role_mailboxes", ())
     if event.attributes:
-        known.attributes = _declared(known.attributes, event.attributes)
+        attributes = _declared(attributes_of(known.attributes), event.attributes)
+        if attributes != known.attributes:
+            restate(state, attributes)
 
 
-def _declared(before: dict[str, str], stated: dict[str, str]) -> dict[str, str]:
-    """Declared attributes, the latest statement of each; an empty one takes it back."""
-    both = {name: value[:LONGEST_ATTRIBUTE] for name, value in sorted((before | stated).items()) if value}
-    return both if len(both) <= ATTRIBUTES else dict(list(both.items())[:ATTRIBUTES])
+def _declared(before: Mapping[str, str], stated: dict[str, str]) -> bytes:
+    """Declared attributes, packed: the latest statement of each; an empty one takes it back."""
+    both = {name: value[:LONGEST_ATTRIBUTE] for name, value in sorted({**before, **stated}.items()) if value}
+    return pack_attributes(dict(list(both.items())[:ATTRIBUTES])) if both else b""
 
 
 PLAIN_FIELDS = (

@@ -50,8 +50,11 @@ class _Span(NamedTuple):
 
 def active_holds(state: LeadState, now: int, context: Context) -> tuple[ActiveHold, ...]:
     """What holds at `now`: one hold per kind, its longest; the strongest rank first, then the longest."""
+    spans = _spans(state, now, context)
+    if not spans:  # most leads, at most looks
+        return ()
     longest: dict[str, _Span] = {}
-    for span in _spans(state, now, context):
+    for span in spans:
         known = longest.get(span.rule.kind)
         if known is None or span[:3] > known[:3]:
             longest[span.rule.kind] = span

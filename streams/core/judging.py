@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.core.context import Context
-from streams.core.facts import score_facts
+from streams.core.exposed import attributes_of
+from streams.core.facts import put_score
 from streams.core.features import features_from, row_of
 from streams.core.moment import FactValue, Moment, Score
 from streams.core.roles import RULES, RULES_ALONE
@@ -43,7 +44,9 @@ def judge(state: LeadState, rule: Score, moment: Moment, context: Context) -> Ju
     if models is RULES_ALONE:
         return Judged(rule)
     learning = context.policy.learning
-    features = features_from(row_of(state, moment.now, context.policy.score), state.known.attributes, learning)
+    features = features_from(
+        row_of(state, moment.now, context.policy.score), attributes_of(state.known.attributes), learning
+    )
     found: dict[str, Judgment] = {}
     for model in (models.champion, models.challenger, models.shadow):
         if model is not None and model.version not in found:
@@ -81,11 +84,12 @@ def compare_models(facts: dict[str, FactValue], judged: Judged, rule: Score, con
 
 def _tiers_apart(facts: dict[str, FactValue], one: Score, other: Score, policy: CompiledPolicy) -> int:
     """How many tiers lie between two scores of the same lead."""
-    tiers = policy.tiers
-    first, second = (
-        policy.evaluate(facts | score_facts(score, policy.sampling.boundaries))[0] for score in (one, other)
-    )
-    return abs(tiers.index(first) - tiers.index(second))
+    places = []
+    for score in (one, other):
+        tried = facts.copy()
+        put_score(tried, score, policy.sampling.boundaries)
+        places.append(policy.tiers.index(policy.evaluate(tried)[0]))
+    return abs(places[0] - places[1])
 
 
 def _score(judgment: Judgment) -> Score:

@@ -83,7 +83,7 @@ class Known(msgspec.Struct, array_like=True, gc=False):
     consent: Recorded | None = None
     disputed: tuple[str, ...] = ()  # fields on which sources disagree
     disputed_at: int = NEVER
-    attributes: dict[str, str] = {}  # declared: for learning and fairness, at most ATTRIBUTES
+    attributes: bytes = b""  # declared: for learning and fairness, packed, at most ATTRIBUTES
 
 
 class Mark(msgspec.Struct, array_like=True, gc=False):

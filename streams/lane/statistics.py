@@ -27,6 +27,7 @@ from streams.core.effects import (
     RouteLead,
     UpdateCase,
 )
+from streams.core.exposed import attributes_of
 from streams.core.policy import CompiledPolicy
 from streams.core.roles import RULES
 from streams.core.state import LeadState
@@ -177,7 +178,7 @@ def untaken(state: LeadState) -> frozenset[str]:
 def value_of(state: LeadState, group: str) -> str:
     """A lead's value of a declared group: a declared attribute, or one of what is known of every lead."""
     known = state.known
-    value = known.attributes.get(group)
+    value = attributes_of(known.attributes).get(group)
     if not value:
         if group == "country":
             value = known.country.value if known.country is not None else ""

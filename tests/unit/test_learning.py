@@ -44,10 +44,24 @@ def test_an_outcome_is_learned_with_what_was_known_at_the_decision() -> None:
     assert (example.judged, example.decided_at) == (judged.decision_id, T0)
     assert (example.labelled_at, example.emitted_at) == (T0 + DAY, T0 + DAY + 5)
     assert (example.tier, example.score, example.model_version) == (judged.tier, judged.score, "rules")
+    assert (example.propensity, example.selected) == (judged.propensity, True)
     assert example.features["fit"] == 80
     assert (example.features["attr.plan"], example.features["attr.seats"]) == ("pro", 40.0)
     assert example.features["stage"] == "qualify"
     assert decided(lane)[-1].effects == (f"learn yes (won) of {judged.decision_id}",)
+
+
+def test_attributes_that_are_stated_later_are_not_learned_of_an_earlier_decision() -> None:
+    lane = a_lane()
+    lane.run(arrive([a_profile(attributes={"plan": "pro"}), a_score(value=80)]), now=T0)
+    later = a_profile(2, attributes={"plan": "free", "churned": "yes"}, occurred_at=T0 + HOUR)
+    lane.run(arrive([later], start=5), now=T0 + HOUR)
+    lane.run(arrive([a_label(1, outcome="won", occurred_at=T0 + DAY)], start=6), now=T0 + DAY)
+    lane.run(arrive([a_profile(3, attributes={"plan": ""}, occurred_at=T0 + 2 * DAY)], start=7), now=T0 + 2 * DAY)
+    lane.run(arrive([a_label(2, outcome="lost", occurred_at=T0 + 3 * DAY)], start=8), now=T0 + 3 * DAY)
+    won, lost = examples(lane)
+    assert (won.features["attr.plan"], "attr.churned" in won.features) == ("pro", False)
+    assert lost.features == won.features
 
 
 def test_a_second_outcome_that_says_the_same_is_nothing_new_and_one_that_differs_corrects() -> None:

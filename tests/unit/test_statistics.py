@@ -12,6 +12,7 @@ from streams import topics
 from streams.core.context import Context
 from streams.core.effects import Effect
 from streams.core.events import Event
+from streams.core.exposed import pack_attributes as declared
 from streams.core.policy import GovernanceRow
 from streams.core.state import Known, LeadState, Stated
 from streams.core.windows import OTHER, UNKNOWN, WindowStats
@@ -173,36 +174,40 @@ def test_counts_of_another_version_of_leadlane_are_dropped_and_the_lane_goes_on(
 
 
 def test_the_value_of_a_group_is_an_attribute_or_what_is_known_of_every_lead() -> None:
-    known = Known(country=Stated("DE", "crm", T0), stage="retain", language="de", attributes={"age_band": "25-39"})
+    known = Known(
+        country=Stated("DE", "crm", T0), stage="retain", language="de", attributes=declared({"age_band": "25-39"})
+    )
     state = LeadState(known=known)
     values = [value_of(state, group) for group in ("age_band", "country", "stage", "language", "department", "basis")]
     assert values == ["25-39", "DE", "retain", "de", UNKNOWN, UNKNOWN]
 
 
 def test_an_attribute_of_the_same_name_goes_before_what_is_known() -> None:
-    assert value_of(LeadState(known=Known(stage="retain", attributes={"stage": "silver"})), "stage") == "silver"
+    assert (
+        value_of(LeadState(known=Known(stage="retain", attributes=declared({"stage": "silver"}))), "stage") == "silver"
+    )
 
 
 def test_more_values_than_a_window_takes_are_other() -> None:
     window = Window(None, T0)
     for number in range(MOST_VALUES + 5):
-        state = LeadState(known=Known(attributes={"plan": f"p{number:02}"}))
+        state = LeadState(known=Known(attributes=declared({"plan": f"p{number:02}"})))
         window.count(state, [a_route()], NOBODY, a_context("plan"))
     window = Window(window.packed(), T0)  # also after a restart
-    window.count(LeadState(known=Known(attributes={"plan": "p99"})), [a_route()], NOBODY, a_context("plan"))
-    window.count(LeadState(known=Known(attributes={"plan": "p03"})), [a_route()], NOBODY, a_context("plan"))
+    window.count(LeadState(known=Known(attributes=declared({"plan": "p99"}))), [a_route()], NOBODY, a_context("plan"))
+    window.count(LeadState(known=Known(attributes=declared({"plan": "p03"}))), [a_route()], NOBODY, a_context("plan"))
     found = {one.value: one.counts["routed"] for one in window.stats(0, a_context()) if one.group == "plan"}
     assert found == {f"p{number:02}": 1 + (number == 3) for number in range(MOST_VALUES)} | {OTHER: 6}
 
 
 def test_a_long_value_is_cut() -> None:
-    state = LeadState(known=Known(attributes={"plan": "x" * 500}))
+    state = LeadState(known=Known(attributes=declared({"plan": "x" * 500})))
     assert value_of(state, "plan") == "x" * LONGEST_VALUE
 
 
 def test_an_example_counts_in_the_groups_that_the_lead_had_when_it_was_decided() -> None:
     window = Window(None, T0)
-    state = LeadState(known=Known(attributes={"age_band": "40-64"}))
+    state = LeadState(known=Known(attributes=declared({"age_band": "40-64"})))
     window.count(state, [an_example(groups={"age_band": "25-39"})], NOBODY, a_context("age_band"))
     found = {one.value: one.counts for one in window.stats(0, a_context()) if one.group == "age_band"}
     assert found == {"25-39": {"example": 1, "example:positive": 1, "example:selected": 1}, "40-64": {}}
