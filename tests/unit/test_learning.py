@@ -44,7 +44,7 @@ def test_an_outcome_is_learned_with_what_was_known_at_the_decision() -> None:
     assert (example.judged, example.decided_at) == (judged.decision_id, T0)
     assert (example.labelled_at, example.emitted_at) == (T0 + DAY, T0 + DAY + 5)
     assert (example.tier, example.score, example.model_version) == (judged.tier, judged.score, "rules")
-    assert (example.propensity, example.selected) == (judged.propensity, True)
+    assert example.propensity == judged.propensity
     assert example.features["fit"] == 80
     assert (example.features["attr.plan"], example.features["attr.seats"]) == ("pro", 40.0)
     assert example.features["stage"] == "qualify"
