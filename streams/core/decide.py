@@ -241,8 +241,8 @@ def _record(
         effects=tuple(summary_of(effect) for effect in effects),
         propensity=routing.propensity,
         explore=routing.explore,
-        predictions=dict(look.predictions),
-        guards=dict(look.guards),
+        predictions=look.predictions,
+        guards=look.guards,
         held_back=look.held_back,
     )
 

@@ -7,6 +7,7 @@ Next: streams/lane/lane.py
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -208,8 +209,8 @@ class RecordDecision(Effect, frozen=True, kw_only=True, gc=False):
     effects: tuple[str, ...]  # "pause until 2026-12-01T08:00Z: ooo", for people
     propensity: float
     explore: bool
-    predictions: dict[str, float] = {}  # probability by model version, of every role that scored
-    guards: dict[str, float] = {}  # points by which full queues raised thresholds for this lead
+    predictions: Mapping[str, float] = {}  # probability by model version, of every role that scored
+    guards: Mapping[str, float] = {}  # points by which full queues raised thresholds for this lead
     held_back: tuple[str, ...] = ()  # tiers and conditions that hold but for that
 
 

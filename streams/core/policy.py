@@ -245,9 +245,9 @@ class CompiledPolicy:
 
     __slots__ = (
         "_answers", "_pick", "_raised_answers", "_tier_count", "audit_seed", "calendar", "caps", "conditions",
-        "domains", "expression", "gate", "governance", "guard", "guarded_queues", "holds", "human_tiers", "learning",
-        "queues", "raised", "reads", "reads_background", "renewal_days", "sampling", "score", "settling_ms", "sha256",
-        "slas", "thresholds", "tiers", "values", "version",
+        "domains", "expression", "gate", "governance", "guard", "guarded_queues", "holds", "human_tiers",
+        "learning", "queues", "raised", "reads", "reads_background", "renewal_days", "sampling", "score",
+        "score_terms", "settling_ms", "sha256", "slas", "thresholds", "tiers", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -280,6 +280,7 @@ class CompiledPolicy:
         self.version, self.sha256 = version, sha256
         self.tiers, self.conditions = tiers, conditions
         self.score, self.holds, self.caps = score, holds, caps
+        self.score_terms = tuple((term.feature, term.weight, term.neutral) for term in score.terms)
         self.slas, self.calendar, self.queues = slas, calendar, queues
         self.sampling, self.gate = sampling, gate
         self.learning, self.governance = learning, governance

@@ -27,27 +27,29 @@ FINE = 10_000  # width and confidence have four decimals
 def score_lead(state: LeadState, now: int, context: Context) -> Score:
     """The score by the policy's terms."""
     row, signals = context.policy.score, state.signals
-    total, trust = row.base, 0.0
+    total, trust, unstated = row.base, 0.0, row.unstated_confidence
     parts: list[tuple[float, int, Contribution]] = []
-    for term in row.terms:
-        measure: Measure | None = getattr(signals, term.feature)
+    for feature, weight, neutral in context.policy.score_terms:
+        measure: Measure | None = getattr(signals, feature)
         if measure is None:
             continue
-        value = decayed(measure, now, row) if term.feature == "engagement" else measure.value
-        points = round(term.weight * (value - term.neutral) * STEPS) / STEPS
+        value = decayed(measure, now, row) if feature == "engagement" else measure.value
+        points = round(weight * (value - neutral) * STEPS) / STEPS
         total += points
-        trust += row.unstated_confidence if measure.confidence is None else measure.confidence
-        parts.append((-abs(points), len(parts), Contribution(term.feature, value, points)))
+        confidence = measure.confidence
+        trust += unstated if confidence is None else confidence
+        parts.append((-abs(points), len(parts), Contribution(feature, value, points)))
     score = min(max(total, 0.0), 100.0)
     width = row.interval_at_no_evidence
     if parts:
-        parts.sort()
+        if len(parts) > 1:
+            parts.sort()
         trust /= len(parts)
         half = row.evidence_for_half_width
         width = round(width * half / (half + signals.evidence * trust) * FINE) / FINE
     low = min(max(score - 50 * width, 0.0), 100 - 100 * width)
-    confidence = round(trust * (1 - width) * FINE) / FINE
-    return Score(score, low, low + 100 * width, confidence, tuple([part[2] for part in parts]), width)
+    sure = round(trust * (1 - width) * FINE) / FINE
+    return Score(score, low, low + 100 * width, sure, tuple([part[2] for part in parts]), width)
 
 
 def decayed(measure: Measure, now: int, row: ScoreRow) -> float:

@@ -34,7 +34,7 @@ JOIN_SECONDS = 180.0  # a limit shorter than a rebalance would end the worker an
 POLL_MS = 500
 HOUSEKEEPING_SECONDS = 1.0
 TWIN_COUNT, TWIN_SECONDS = 5, 20.0
-GC_THRESHOLDS = (50_000, 20, 50)  # batches make and drop many small objects that need no cycle collection
+GC_THRESHOLDS = (500_000, 20, 50)  # batches make and drop many small objects that need no cycle collection
 
 
 class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
