@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
 
 from streams import shipped, topics
 from streams.core.context import ModelVersion
-from streams.core.effects import RouteLead, UpdateCase
-from streams.core.events import Event
+from streams.core.effects import CommandCadence, RouteLead, UpdateCase
+from streams.core.events import ActivitySignal, Event
 from streams.demo.outcomes import Outcomes
 from streams.demo.outputs import Outputs, Seen
 from streams.demo.reps import Reps
@@ -105,6 +106,7 @@ class Demo:
         self._crm: Outcomes
         self._reps: Reps
         self._duplicates = 0
+        self._held: set[str] = set()  # leads whose cadences are paused or stopped
         self._signals = 0
 
     def set_up(self) -> None:
@@ -147,15 +149,17 @@ class Demo:
         others = "" if self._outputs.is_first else f"{self._run}-"  # the leads of an earlier run are all routed
         self._crm = Outcomes(options.seed, people(Random(options.seed), leads, others), self._run)
         self._reps = Reps(options.seed, {rep: queues for rep, queues, _ in REPS}, self._run, is_good=self._crm.is_good)
+        offered = 0
         messages = traffic(options.seed, events, leads, start_at=start_at, run=self._run, lead_prefix=others)
         while not self._stop.is_set():
             elapsed = time.monotonic() - began
-            due = min(events, int(elapsed * options.rate)) - self._signals
-            for _ in range(due):
-                self._send(next(messages))
+            for message in islice(messages, min(events, int(elapsed * options.rate)) - offered):
+                offered += 1
+                if not self._is_held(message):
+                    self._send(message)
             self._turn(elapsed)
             worker.must_run()
-            if self._signals >= events and elapsed >= options.seconds:
+            if offered >= events and elapsed >= options.seconds:
                 return
             time.sleep(STEP_SECONDS)
 
@@ -202,6 +206,8 @@ class Demo:
             record = None if seen.value is None else self._wire.decode_any(seen.topic, seen.value)
             if isinstance(record, RouteLead):
                 self._crm.see(record, int(seen.at * 1000))
+            elif isinstance(record, CommandCadence):
+                (self._held.discard if record.command == "resume" else self._held.add)(record.lead_id)
             if seen.topic == topics.CASES_OPEN.name:
                 self._tell_reps(record, seen)
             elif record is not None:
@@ -210,6 +216,11 @@ class Demo:
     def _tell_reps(self, record: object, seen: Seen) -> None:
         if isinstance(record, UpdateCase):
             self._reps.see(record, int(seen.at * 1000))
+
+    def _is_held(self, message: Message) -> bool:
+        """Whether a sender that obeys lets it be: a cadence mail to a lead whose cadences are paused or stopped."""
+        event = message.value
+        return isinstance(event, ActivitySignal) and is_cadence_mail(event) and event.lead_id in self._held
 
     def _send(self, message: Message) -> None:
         self._signals += 1
@@ -226,6 +237,11 @@ class Demo:
             latency.sent((topic, partition, offset), sent_at)
 
         self._sender.send(topic, key, encoded, headers, delivered)
+
+
+def is_cadence_mail(event: ActivitySignal) -> bool:
+    """Whether a platform sent it by itself, for marketing."""
+    return event.kind == "sent" and event.by != "rep" and not event.transactional
 
 
 @contextmanager
