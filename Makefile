@@ -14,7 +14,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE $(shell find streams 
 # Before the checkout for every import, also in the processes that this one starts.
 COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.leadlane/compiled
 
-.PHONY: help setup demo test test-compiled check lint type schemas wheel bench fuzz generate constraints clean
+.PHONY: help setup demo test test-compiled check lint type schemas wheel bench replay fuzz generate constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ test-compiled: setup .leadlane/compiled/.made ## unit and property tests on the 
 
 bench: setup .leadlane/compiled/.made ## events per second of this machine, with ratios to plain aiokafka (ARGS=--json)
 	@$(COMPILED) $(BIN)/leadlane bench $(ARGS)
+
+replay: setup .leadlane/compiled/.made ## history decided again with the compiled modules (ARGS='--policy next.yaml --html report.html')
+	@$(COMPILED) $(BIN)/leadlane replay $(ARGS)
 
 fuzz: setup ## a worker under broken messages, each accounted for (ARGS='--messages 20000'; the default takes a while)
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -63,6 +63,7 @@ class Job(NamedTuple):
     outputs: tuple[str, ...] = ()  # checked at the start, besides inputs, state, journal and controls
     single: frozenset[str] = frozenset()  # outputs with one partition, which all lanes write: read in one order
     limits: Mapping[str, int] = {}  # bytes of one record by output topic, where it is not max_record_bytes
+    warm_up: Callable[[], object] | None = None  # what a worker runs in a thread while it waits for Kafka to answer
     versions: Callable[[Any], Mapping[str, str]] = no_versions  # of a context, for metrics
     state: str = topics.STATE.name
     journal: str = topics.JOURNAL.name

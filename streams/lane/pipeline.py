@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from threading import Thread
 from typing import cast
 
 from aiokafka.partitioner import murmur2
@@ -253,7 +252,6 @@ def versions(context: Context) -> dict[str, str]:
 def job(settings: LaneSettings) -> Job:
     """The decision pipeline as the job of a worker; schema ids as the environment says."""
     wire = wire_for(load_settings(brokers=settings.brokers, lanes=settings.lanes))
-    Thread(target=warm_up, name="warm-up", daemon=True).start()  # while the worker waits for Kafka to answer
     return Job(
         processor=DecisionPipeline(wire, settings.lanes, settings.max_record_bytes),
         build=ContextBuilder(wire).build,
@@ -263,5 +261,6 @@ def job(settings: LaneSettings) -> Job:
         outputs=OUTPUTS,
         single=frozenset(name for name in OUTPUTS if topics.TOPIC[name].single),
         limits={topics.DEAD_LETTERS.name: topics.DEAD_LETTERS.max_message_bytes},
+        warm_up=warm_up,
         versions=versions,
     )

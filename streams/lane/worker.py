@@ -15,6 +15,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Collection, Iterable, Mapping
+from threading import Thread
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -61,6 +62,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Check, read the control topics, join, work; raises the reason if it ends for another than `stop()`."""
         tasks: list[asyncio.Task[None]] = []
         log.info("worker %s of %s starts, core: %s", self.settings.slot or "-", self.settings.app_id, core_in_words())
+        if self.job.warm_up is not None:
+            Thread(target=self.job.warm_up, name="warm-up", daemon=True).start()
         try:
             await self._prepare()
             tasks = [asyncio.create_task(self.control.follow()), asyncio.create_task(self._keep_house())]
