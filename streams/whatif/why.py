@@ -86,7 +86,7 @@ def why_tier(
 ) -> Why:
     """Why the tier differs: what changed about the rows of both tiers (`tiers`, and those decided), and the score."""
     rows = [*tiers, *(one.tier for one in (recorded, replayed) if one is not None)]
-    changed = "; ".join(dict.fromkeys(text for row in rows if (text := reasons.of_row(row))))
+    changed = _once(reasons.of_row(row) for row in rows)
     score, held = score_facts(reasons, recorded, replayed), held_back(recorded, replayed)
     return Why(_joined(changed, score.text, held), changed or score.cause or held)
 
@@ -105,7 +105,7 @@ def why_conditions(reasons: Reasons, recorded: RecordDecision | None, replayed: 
         told.append(f"{row_id} {reason.code} {verb}: {reason.detail}" + (f" ({changed})" if changed else ""))
         (changes if changed else rows).append(changed or f"{row_id} {verb}")
     held = held_back(recorded, replayed)
-    return Why(_joined(*told, held), _joined(*sorted(set(changes or rows))) or held)
+    return Why(_joined(*told, held), _once(changes or rows) or held)
 
 
 def score_facts(reasons: Reasons, recorded: RecordDecision | None, replayed: RecordDecision | None) -> Why:
@@ -139,3 +139,8 @@ def _moved(before: Iterable[Contribution], after: Iterable[Contribution]) -> lis
 
 def _joined(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
+
+
+def _once(texts: Iterable[str]) -> str:
+    """Every statement of these texts once, in one order: what differs for the same reasons is counted together."""
+    return _joined(*sorted({part for text in texts for part in text.split("; ")}))
