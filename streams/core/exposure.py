@@ -9,9 +9,6 @@ Next: streams/lane/pipeline.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
-
 from streams.core.context import Context
 from streams.core.effects import EmitExample
 from streams.core.events import OutcomeLabel
@@ -26,15 +23,14 @@ from streams.core.exposed import (
     unpack_exposure,
     unpack_label,
 )
-from streams.core.features import NAMES, features_from, row_of
+from streams.core.features import features_from, row_of
+from streams.core.groups import groups_at
 from streams.core.moment import Assessment, Moment
-from streams.core.policy import CompiledPolicy
 from streams.core.scoring import STEPS
 from streams.core.state import NEVER, LeadState
 
 NOTHING = "none"  # the outcome of a decision of which nothing was heard
 EVIDENCE_STEPS = frozenset(4**power for power in range(1, 8))  # pieces of it; between them little changes
-UNKNOWN = "unknown"  # the value of a declared group that nobody has stated
 
 
 def is_step(evidence: int) -> bool:
@@ -57,7 +53,7 @@ def expose(state: LeadState, look: Assessment, moment: Moment, context: Context,
     state.exposure = pack_exposure(
         (
             decision_id, moment.now, routing.tier, routing.queue, routing.human,
-            routing.tier in selected_tiers(context.policy), round(look.score.score * STEPS),
+            routing.tier in context.policy.selected, round(look.score.score * STEPS),
             round(look.rule_score * STEPS), look.model_version, dict(look.predictions),
             None if routing.propensity == 1 else routing.propensity, routing.explore, look.facts["audit_sampled"],
             row_of(state, moment.now, context.policy.score),
@@ -66,12 +62,6 @@ def expose(state: LeadState, look: Assessment, moment: Moment, context: Context,
     horizon = context.policy.learning.horizon_ms
     # Of a lead with an outcome there is nothing to assume any more.
     state.horizon_at = moment.now + horizon if horizon and not state.labelled else NEVER
-
-
-@lru_cache(maxsize=4)
-def selected_tiers(policy: CompiledPolicy) -> frozenset[str]:
-    """The tiers that people work or automation accepts."""
-    return frozenset(tier.id for tier in policy.tiers if tier.human or tier.auto_accept)
 
 
 def restate(state: LeadState, attributes: bytes) -> None:
@@ -191,7 +181,7 @@ def _example(
         labelled_at=labelled_at,
         emitted_at=moment.now,
         features=features_from(exposure.row, attributes, policy.learning),
-        groups=groups_of(exposure, attributes, policy.governance.groups),
+        groups=groups_at(exposure.row, attributes, policy.governance.groups),
         tier=exposure.tier,
         queue=exposure.queue,
         human=exposure.human,
@@ -205,9 +195,3 @@ def _example(
         audit=exposure.audit,
         human_at=touched_at if touched_at >= exposure.at else None,
     )
-
-
-def groups_of(exposure: Exposure, attributes: Mapping[str, str], groups: tuple[str, ...]) -> dict[str, str]:
-    """The declared groups as they stood at the decision: an attribute, or a category among the features."""
-    values = {name: value for name, value in zip(NAMES, exposure.row, strict=False) if isinstance(value, str)}
-    return {name: attributes.get(name) or values.get(name) or UNKNOWN for name in groups}

@@ -247,7 +247,7 @@ class CompiledPolicy:
         "_answers", "_pick", "_raised_answers", "_tier_count", "audit_seed", "calendar", "caps", "conditions",
         "domains", "expression", "gate", "governance", "guard", "guarded_queues", "holds", "human_tiers",
         "learning", "queues", "raised", "reads", "reads_background", "renewal_days", "sampling", "score",
-        "score_terms", "settling_ms", "sha256", "slas", "thresholds", "tiers", "values", "version",
+        "score_terms", "selected", "settling_ms", "sha256", "slas", "thresholds", "tiers", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -293,6 +293,7 @@ class CompiledPolicy:
         self.audit_seed = seed_of(f"audit\0{version}")
         self.reads_background = not BACKGROUND_FACTS.isdisjoint(reads)
         self.human_tiers = {tier.id: tier.queue for tier in tiers if tier.human}
+        self.selected = frozenset(tier.id for tier in tiers if tier.human or tier.auto_accept)  # somebody works them
         self._tier_count = len(tiers)
         self._pick = itemgetter(*reads, reads[0])  # one more than is read: with a single name it would give no tuple
         self._answers = answers or zen_answers(expression)

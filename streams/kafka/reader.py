@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from typing import Self
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -44,7 +45,7 @@ class Reader:
         )
         reach(self._consumer, settings.brokers)
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -27,17 +27,16 @@ from streams.core.effects import (
     RouteLead,
     UpdateCase,
 )
-from streams.core.exposed import attributes_of
+from streams.core.groups import group_of
 from streams.core.policy import CompiledPolicy
 from streams.core.roles import RULES
 from streams.core.state import LeadState
-from streams.core.windows import BINS, EVERYBODY, OTHER, UNKNOWN, WindowStats, wait_bin
+from streams.core.windows import BINS, EVERYBODY, OTHER, WindowStats, wait_bin
 from streams.lane.processor import due_at
 
 LAYOUT: Final = 1  # of the packed counts
 WINDOW_MS: Final = 60_000
 MOST_VALUES: Final = 20  # of one group in one window; more are OTHER
-LONGEST_VALUE: Final = 60
 BIN_POINTS: Final = 100 / BINS
 BREACHES: Final = frozenset({"breached", "escalated_150", "escalated_200"})
 BY_PEOPLE: Final = frozenset({"approved", "rejected", "overridden"})
@@ -135,14 +134,14 @@ class Window:
             tally.add(names)
 
     def _groups(self, state: LeadState, groups: tuple[str, ...]) -> list[Tally]:
-        return [self._tally(group, value_of(state, group)) for group in groups] if groups else []
+        return [self._tally(group, group_of(state, group)) for group in groups] if groups else []
 
     def _count_example(self, example: EmitExample) -> None:
         """By the groups as they stood at the decision that is judged."""
         names = _example_names(example)
         self.everybody.add(names)
         for group, value in example.groups.items():
-            self._tally(group, value[:LONGEST_VALUE]).add(names)
+            self._tally(group, value).add(names)
 
     def stats(self, lane: int, context: Context) -> list[WindowStats]:
         """What goes out at the end of the window: everybody first, then the groups in the order of their names."""
@@ -175,26 +174,6 @@ def untaken(state: LeadState) -> frozenset[str]:
     return frozenset(case.case_id for case in state.cases if case.claimed_by is None)
 
 
-def value_of(state: LeadState, group: str) -> str:
-    """A lead's value of a declared group: a declared attribute, or one of what is known of every lead."""
-    known = state.known
-    value = attributes_of(known.attributes).get(group)
-    if not value:
-        if group == "country":
-            value = known.country.value if known.country is not None else ""
-        elif group == "stage":
-            value = known.stage
-        elif group == "language":
-            value = known.language
-        elif group == "department":
-            value = known.department
-        elif group == "reply":
-            value = state.signals.reply_class
-        elif group == "basis":
-            value = known.consent.basis if known.consent is not None else ""
-    return value[:LONGEST_VALUE] if value else UNKNOWN
-
-
 def _count_route(route: RouteLead, names: list[str], tallies: list[Tally], context: Context) -> None:
     names += _route_names(route.tier, route.human, route.explore, context.policy)
     names.append(_judge(route.model_version, context))
@@ -206,9 +185,7 @@ def _count_route(route: RouteLead, names: list[str], tallies: list[Tally], conte
 
 @lru_cache(maxsize=256)
 def _route_names(tier: str, human: bool, explore: bool, policy: CompiledPolicy) -> tuple[str, ...]:
-    row = next((row for row in policy.tiers if row.id == tier), None)
-    selected = row is not None and (row.human or row.auto_accept)
-    flags = (("selected", selected), ("human", human), ("explore", explore))
+    flags = (("selected", tier in policy.selected), ("human", human), ("explore", explore))
     return ("routed", f"tier:{tier}", *(name for name, holds in flags if holds))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from streams.core.events import Basis, Channel, Outcome, ReasonCode
-from streams.core.policy import ConditionEffect
+from streams.core.policy import UNLEARNED, ConditionEffect
 
 UNIT_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) (s|min|h|d)")
@@ -198,19 +198,19 @@ class Gate(Part):
 class Learning(Part):
     """Everything has a default: a document that was published before this section existed stays valid."""
 
-    positive: Annotated[tuple[Outcome, ...], Field(min_length=1)] = ("accepted", "meeting_held", "opportunity", "won")
-    negative: Annotated[tuple[Outcome, ...], Field(min_length=1)] = ("rejected", "lost")
-    horizon: Duration = 90 * UNIT_MS["d"]
+    positive: Annotated[tuple[Outcome, ...], Field(min_length=1)] = cast(Any, UNLEARNED.positive)
+    negative: Annotated[tuple[Outcome, ...], Field(min_length=1)] = cast(Any, UNLEARNED.negative)
+    horizon: Duration = UNLEARNED.horizon_ms
     exclude: tuple[str, ...] = ()
-    least_labels: Whole = 1000
-    least_positives: Whole = 120
+    least_labels: Whole = UNLEARNED.least_labels
+    least_positives: Whole = UNLEARNED.least_positives
     segment_by: str | None = None
-    shadow: Duration = 14 * UNIT_MS["d"]
-    matured_labels: Whole = 500
-    challenger_share: Share = 0.10
-    max_ece: Share = 0.05
-    least_impact_ratio: Share = 0.8
-    approvers: Annotated[int, Field(ge=1, le=2)] = 2
+    shadow: Duration = UNLEARNED.shadow_ms
+    matured_labels: Whole = UNLEARNED.matured_labels
+    challenger_share: Share = UNLEARNED.challenger_share
+    max_ece: Share = UNLEARNED.max_ece
+    least_impact_ratio: Share = UNLEARNED.least_impact_ratio
+    approvers: Annotated[int, Field(ge=1, le=2)] = UNLEARNED.approvers
 
 
 class Drift(Part):

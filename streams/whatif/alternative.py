@@ -31,7 +31,7 @@ from streams.policy.document import Document
 from streams.whatif.casebook import CaseBook, CaseLife, Handling, Outcome
 from streams.whatif.change import Alternatives, Change, parsed, published_policies
 from streams.whatif.compare import Difference, Side, Track
-from streams.whatif.groups import Groups, group_values
+from streams.whatif.groups import Groups, count_groups
 from streams.whatif.history import LaneHistory
 from streams.whatif.why import Reasons
 from streams.whatif.window import Window
@@ -294,9 +294,11 @@ class _Lane:
                 )
             return
         before, after = self._tiers_of(key, unpack(packed))
+        policies = recorded.policy, replayed.policy
         self._labels[label.lead_id] = Outcome(
-            label.lead_id, label.event_id, label.occurred_at, is_good, before, after, selects(recorded, before),
-            selects(replayed, after), suppresses(recorded, before), suppresses(replayed, after),
+            label.lead_id, label.event_id, label.occurred_at, is_good, before, after,
+            before in policies[0].selected, after in policies[1].selected,
+            suppresses(recorded, before), suppresses(replayed, after),
         )  # fmt: skip
 
     def _tiers_of(self, key: bytes, state: LeadState) -> tuple[str, str]:
@@ -321,19 +323,8 @@ class _Lane:
             story.tiers[before, after] += 1
             if before != after and key in self._tier_differences:
                 story.moved.append(self._tier_differences[key]._replace(before=before, after=after))
-            if names:
-                label = self._labels.get(key.decode())
-                for name, value in group_values(state, names):
-                    tallies = story.groups.setdefault(name, {}).setdefault(value, ([0, 0, 0, 0], [0, 0, 0, 0]))
-                    selected = selects(recorded, before), selects(replayed, after)
-                    good = label is not None and label.is_good
-                    missed = label is not None and (not label.recorded_selected, not label.replayed_selected)
-                    for side in (0, 1):
-                        tally = tallies[side]
-                        tally[0] += 1
-                        tally[1] += selected[side]
-                        tally[2] += good
-                        tally[3] += bool(good and missed and missed[side])
+            selected = before in recorded.policy.selected, after in replayed.policy.selected
+            count_groups(story.groups, names, state, selected, self._labels.get(key.decode()))
         self._count_holds()
 
     def _count_holds(self) -> None:
@@ -433,11 +424,6 @@ def _number(recorded: Side | None, replayed: Side | None) -> tuple[int, int]:
         if side is not None and side.record is not None:
             return side.record.lane_seq, 0
     return FOREIGN, 0
-
-
-def selects(context: Context, tier: str) -> bool:
-    """Whether leads of a tier are worked: by a person, or accepted by automation."""
-    return any(row.id == tier and (row.human or row.auto_accept) for row in context.policy.tiers)
 
 
 def suppresses(context: Context, tier: str) -> bool:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from streams.core.exposed import attributes_of
+from streams.core.groups import group_of
 from streams.core.state import LeadState
+from streams.whatif.casebook import Outcome
 
 # group -> value -> (recorded, replayed), each [decided, selected, good, missed]
 Groups = dict[str, dict[str, tuple[list[int], list[int]]]]
-UNDECLARED = "unknown"  # as in streams/lab/fairness.py
-OF_PROFILE = ("language", "department", "stage")
 
 
-def group_values(state: LeadState, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """The lead's value of each declared group: an attribute of its profile, or a field that it states."""
-    known = state.known
-    attributes = attributes_of(known.attributes)
+def count_groups(
+    groups: Groups, names: tuple[str, ...], state: LeadState, selected: tuple[bool, bool], label: Outcome | None
+) -> None:
+    """Count a lead under each of its values; `selected` on the recorded side and on the replayed one."""
+    good = label is not None and label.is_good
+    worked = (label.recorded_selected, label.replayed_selected) if label is not None else (True, True)
     for name in names:
-        value = attributes.get(name)
-        if value is None and name == "country" and known.country is not None:
-            value = known.country.value
-        if value is None and name in OF_PROFILE:
-            value = getattr(known, name)
-        yield name, value or UNDECLARED
+        tallies = groups.setdefault(name, {}).setdefault(group_of(state, name), ([0, 0, 0, 0], [0, 0, 0, 0]))
+        for side, tally in enumerate(tallies):
+            for at, counts in enumerate((True, selected[side], good, good and not worked[side])):
+                tally[at] += counts

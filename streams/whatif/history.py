@@ -10,14 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
-from streams.errors import BrokerFailed, LeadlaneError, MissingTopic
+from streams.errors import BrokerFailed, LeadlaneError
 from streams.kafka.codec import wire_for
 from streams.kafka.history import CONTROL_NAMES, control_records
-from streams.kafka.reach import reach
 from streams.kafka.reader import Reader
-from streams.kafka.security import confluent_config
 from streams.lane.job import Job
 from streams.lane.privates import Record
 from streams.lane.replay import BEGINNING, Start
@@ -25,7 +23,6 @@ from streams.settings import load_settings
 
 CONSUME = 1000
 POLL_SECONDS = 0.05
-ANSWER_SECONDS = 10.0
 SILENCE_SECONDS = 60.0  # an open transaction hides what comes after it; the broker ends it well before this
 SOURCE = "ce_source"  # header of every output: /leadlane/lane/N
 
@@ -73,8 +70,8 @@ class BrokerHistory(NamedTuple):
         others = {*job.processor.inputs, *job.outputs, job.state} - {job.journal}
         with Tail(self.brokers) as tail:
             lanes = tail.partitions(job.journal)
-            records = tail.read([(job.journal, number)])  # first: of what it names, nothing is missing then
-            records |= tail.read([(topic, partition_of(job, topic, number)) for topic in others])
+            records = tail.read_whole([(job.journal, number)])  # first: of what it names, nothing is missing then
+            records |= tail.read_whole([(topic, partition_of(job, topic, number)) for topic in others])
         return lane_history(job, number, lanes, lambda topic: records[topic])
 
     def controls(self, job: Job) -> dict[str, list[Record]]:
@@ -87,7 +84,7 @@ class BrokerHistory(NamedTuple):
                 found |= control_records(reader, wire_for(settings), kept)
         if others:
             with Tail(self.brokers) as tail:
-                found |= tail.read([(topic, 0) for topic in others])
+                found |= tail.read_whole([(topic, 0) for topic in others])
         return found
 
 
@@ -139,41 +136,14 @@ def _own(number: int, lanes: int, records: list[Record]) -> list[Record]:
     ]
 
 
-class Tail:
-    """A consumer of whole partitions, from the first record that is kept to the end as it is when asked."""
+class Tail(Reader):
+    """A reader of whole partitions at a time, from the first record that is kept to the end as it is when asked."""
 
     def __init__(self, brokers: str) -> None:
         """BrokerUnreachable if nobody answers."""
-        self._brokers = brokers
-        settings = load_settings(brokers=brokers)
-        self._consumer = Consumer(
-            confluent_config(
-                settings,
-                group_id=f"{settings.app_id}-replay",  # the client wants a name; it never joins or commits
-                isolation_level="read_committed",
-                enable_partition_eof=True,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_wait_max_ms=20,  # the end of a topic shows only after an empty fetch
-            )
-        )
-        reach(self._consumer, brokers)
+        super().__init__(load_settings(brokers=brokers))
 
-    def __enter__(self) -> Tail:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._consumer.close()
-
-    def partitions(self, topic: str) -> int:
-        about = self._consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
-        if about.error is not None:
-            raise MissingTopic(
-                f"{self._brokers}: expected the topic {topic}, got none. Create it with `leadlane topics apply`."
-            )
-        return len(about.partitions)
-
-    def read(self, places: Iterable[tuple[str, int]]) -> dict[str, list[Record]]:
+    def read_whole(self, places: Iterable[tuple[str, int]]) -> dict[str, list[Record]]:
         """All committed records of these partitions, by topic."""
         unread = set(places)
         records: dict[str, list[Record]] = {topic: [] for topic, _ in unread}

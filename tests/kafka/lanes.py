@@ -87,7 +87,7 @@ class World:
 
     def _read(self, topic: str) -> list[Record]:
         with Tail(self.brokers) as tail:
-            lanes = [tail.read([(topic, lane)])[topic] for lane in range(LANES)]
+            lanes = [tail.read_whole([(topic, lane)])[topic] for lane in range(LANES)]
         return [record for lane in lanes for record in lane]
 
 

@@ -42,13 +42,13 @@ def number_of(record: Record) -> int:
 def told(world: World) -> list[Record]:
     (topic,) = world.job.single
     with Tail(world.brokers) as tail:
-        return tail.read([(topic, 0)])[topic]
+        return tail.read_whole([(topic, 0)])[topic]
 
 
 def has_committed(world: World, writer: str) -> bool:
     """Whether a worker process has committed something."""
     with Tail(world.brokers) as tail:
-        journal = [tail.read([(world.job.journal, lane)])[world.job.journal] for lane in range(LANES)]
+        journal = [tail.read_whole([(world.job.journal, lane)])[world.job.journal] for lane in range(LANES)]
     return any(dict(record.headers)["worker"] == writer.encode() for lane in journal for record in lane)
 
 

@@ -40,7 +40,7 @@ async def test_windows_add_up_to_what_the_lanes_did_however_often_the_worker_res
         await until(lambda: not any(key in lane.store.view for lane in worker.lanes.values() for key in KEPT))
         await asyncio.sleep(2 * WINDOW_MS / 1000)
     with Tail(world.brokers) as tail:
-        sent = [tail.read([(topics.STATS.name, n), (topics.ROUTED.name, n)]) for n in range(LANES)]
+        sent = [tail.read_whole([(topics.STATS.name, n), (topics.ROUTED.name, n)]) for n in range(LANES)]
     stats = [WIRE.decode_any(topics.STATS.name, record.value) for lane in sent for record in lane[topics.STATS.name]]
     routed = [WIRE.decode_any(topics.ROUTED.name, record.value) for lane in sent for record in lane[topics.ROUTED.name]]
     counts: Counter[str] = Counter()

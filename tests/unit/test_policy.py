@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from streams.commands.policy import NoSuchPolicy, policy
 from streams.core.lawful import is_lawful
-from streams.core.policy import GovernanceRow, SlaRow
+from streams.core.policy import GovernanceRow, LearningRow, SlaRow
 from streams.policy import BadPolicy, load_policy
 from streams.policy.check import check_policy
 from streams.policy.compile import canonical, read_document
@@ -411,6 +411,12 @@ def test_governance_as_shipped_is_what_a_document_without_that_section_means() -
     start, end = SHIPPED.index("governance:\n"), SHIPPED.index("# What a reject or an override")
     before = load_policy(SHIPPED[:start] + SHIPPED[end:], "published before there was governance")
     assert before.governance == load_policy(SHIPPED, "shipped").governance == GovernanceRow()
+
+
+def test_learning_as_shipped_is_what_a_document_without_that_section_means() -> None:
+    start, end = SHIPPED.index("learning:\n"), SHIPPED.index("# What is watched while")
+    before = load_policy(SHIPPED[:start] + SHIPPED[end:], "published before there was learning")
+    assert before.learning == load_policy(SHIPPED, "shipped").learning == LearningRow()
 
 
 def test_every_value_of_governance_reaches_the_code() -> None:

@@ -13,24 +13,24 @@ from streams.core.context import Context
 from streams.core.effects import Effect
 from streams.core.events import Event
 from streams.core.exposed import pack_attributes as declared
+from streams.core.features import LONGEST_VALUE, row_of
+from streams.core.groups import group_of, groups_at
 from streams.core.policy import GovernanceRow
-from streams.core.state import Known, LeadState, Stated
+from streams.core.state import Known, LeadState, Recorded, Stated
 from streams.core.windows import OTHER, UNKNOWN, WindowStats
 from streams.lane.processor import KEPT, STATISTICS, Outcome, due_at
 from streams.lane.statistics import (
-    LONGEST_VALUE,
     MOST_VALUES,
     NOBODY,
     WINDOW_MS,
     Window,
-    value_of,
     window_of,
 )
 from streams.lane.store import DictStore
 from tests import factories
 from tests.factories import LEAD, SECOND, T0, a_case, a_profile, a_route, a_score, an_activity, an_example, an_intent
 from tests.lanes import WIRE, TestLane, arrive, lane_of
-from tests.shipped import shipped_context
+from tests.shipped import shipped_context, shipped_policy
 
 FIRST_MINUTE = T0 - T0 % WINDOW_MS
 SECOND_MINUTE = FIRST_MINUTE + WINDOW_MS
@@ -178,13 +178,26 @@ def test_the_value_of_a_group_is_an_attribute_or_what_is_known_of_every_lead() -
         country=Stated("DE", "crm", T0), stage="retain", language="de", attributes=declared({"age_band": "25-39"})
     )
     state = LeadState(known=known)
-    values = [value_of(state, group) for group in ("age_band", "country", "stage", "language", "department", "basis")]
+    values = [group_of(state, group) for group in ("age_band", "country", "stage", "language", "department", "basis")]
     assert values == ["25-39", "DE", "retain", "de", UNKNOWN, UNKNOWN]
+
+
+def test_a_value_is_the_same_now_and_as_it_is_kept_of_a_decision() -> None:
+    state = LeadState(known=Known(country=Stated("DE", "crm", T0), department="Sales" * 30, stage="engage"))
+    state.signals.reply_class = "pricing"
+    state.known.consent = Recorded("contract")
+    names = ("plan", "stage", "country", "language", "department", "reply", "basis", "fit", "no such")
+    row = row_of(state, T0, shipped_policy().score)
+    attributes = {"plan": "x" * 200, "stage": ""}
+    state.known.attributes = declared(attributes)
+    kept = groups_at(row, attributes, names)
+    assert kept == {name: group_of(state, name) for name in names}
+    assert (kept["stage"], kept["reply"], kept["basis"], kept["fit"]) == ("engage", "pricing", "contract", "unknown")
 
 
 def test_an_attribute_of_the_same_name_goes_before_what_is_known() -> None:
     assert (
-        value_of(LeadState(known=Known(stage="retain", attributes=declared({"stage": "silver"}))), "stage") == "silver"
+        group_of(LeadState(known=Known(stage="retain", attributes=declared({"stage": "silver"}))), "stage") == "silver"
     )
 
 
@@ -202,7 +215,7 @@ def test_more_values_than_a_window_takes_are_other() -> None:
 
 def test_a_long_value_is_cut() -> None:
     state = LeadState(known=Known(attributes=declared({"plan": "x" * 500})))
-    assert value_of(state, "plan") == "x" * LONGEST_VALUE
+    assert group_of(state, "plan") == "x" * LONGEST_VALUE
 
 
 def test_an_example_counts_in_the_groups_that_the_lead_had_when_it_was_decided() -> None:
