@@ -123,9 +123,9 @@ def _changed(
 ) -> dict[str, Any]:
     from streams.kafka.codec import wire_for
     from streams.settings import load_settings
-    from streams.whatif.alternative import Plan
     from streams.whatif.change import change_from
     from streams.whatif.run import pipeline_job, replay_changed
+    from streams.whatif.story import Plan
 
     controls = history.controls(pipeline_job(1))
     change = change_from(policy, model, controls, wire_for(load_settings()))

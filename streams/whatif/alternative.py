@@ -10,12 +10,9 @@ did not have gets a number from FOREIGN on. Records that are the same bytes are 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import NamedTuple, cast
-
-import msgspec
+from typing import cast
 
 from streams import topics
 from streams.core.context import Context
@@ -28,58 +25,21 @@ from streams.lane.processor import RESERVED, Batch, OutputRecord
 from streams.lane.replay import Contexts, PlainStore, Transaction, transactions
 from streams.lane.wire import Wire
 from streams.policy.document import Document
-from streams.whatif.casebook import CaseBook, CaseLife, Handling, Outcome
+from streams.whatif.casebook import CaseBook, Handling, Outcome
 from streams.whatif.change import Alternatives, Change, parsed, published_policies
 from streams.whatif.compare import Difference, Side, Track
-from streams.whatif.groups import Groups, count_groups
+from streams.whatif.groups import count_groups
 from streams.whatif.history import LaneHistory
+from streams.whatif.sides import NOTHING, Pair, Slices, by_decision, split, timers_in
+from streams.whatif.story import LaneStory, Plan
 from streams.whatif.why import Reasons
-from streams.whatif.window import Window
 
 FOREIGN = 1 << 40  # numbers of timers that history did not have
 LIMIT = 1_000  # due leads of one batch at least, as in a lane
-TICK = b"lane.tick-"
 COMPARED = (
     topics.ROUTED.name, topics.LEAD_SCORES.name, topics.CADENCES.name, topics.CASE_EVENTS.name, topics.VERDICTS.name,
     topics.DECISIONS.name,
 )  # fmt: skip
-Pair = tuple[bytes | None, bytes | None]  # key, value
-
-
-class LaneStory(msgspec.Struct):
-    """What a lane's window says. Examples are bounded, counts are not."""
-
-    lane: int
-    events: int = 0
-    transactions: int = 0
-    recorded: int = 0  # decisions
-    replayed: int = 0
-    differ: int = 0
-    score_only: int = 0  # of those that differ, in nothing but the score
-    only_recorded: int = 0
-    only_replayed: int = 0
-    aspects: Counter[str] = msgspec.field(default_factory=Counter)
-    whys: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (aspect, why)
-    examples: dict[str, list[Difference]] = {}
-    tiers: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # leads by tier at the end: before, after
-    moved: list[Difference] = []  # the last tier difference of leads that ended apart
-    verdicts: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
-    holds: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (gained, lost, longer, shorter; kind)
-    recorded_cases: list[CaseLife] = []
-    replayed_cases: list[CaseLife] = []
-    handling: list[Handling] = []
-    outcomes: list[Outcome] = []
-    groups: Groups = {}
-    control: dict[str, int] = {}  # offsets at the end
-    ended_at: int = 0
-
-
-class Plan(NamedTuple):
-    """What is asked of each lane."""
-
-    change: Change
-    window: Window
-    examples: int = 20  # of each aspect
 
 
 def run_lane(job: Job, past: LaneHistory, contexts: Contexts, wire: Wire, plan: Plan) -> LaneStory:
@@ -104,7 +64,7 @@ class _Lane:
 
     def run(self) -> LaneStory:
         window, story = self._plan.window.after(self._past.start.now), self.story
-        tapes = {topic: _Slices(window.part_of(self._past.outputs.get(topic, ()))) for topic in COMPARED}
+        tapes = {topic: Slices(window.part_of(self._past.outputs.get(topic, ()))) for topic in COMPARED}
         journal = (self._job.read_entry(record.value or b"") for record in self._past.journal)
         # Several transactions may have the same clock: what they wrote is compared together.
         for now, group in groupby(
@@ -338,23 +298,6 @@ class _Lane:
                 self.story.holds["longer" if longer else "shorter", kind] += 1
 
 
-class _Slices:
-    """What was written at each time, in order."""
-
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._records, self._at = records, 0
-
-    def at(self, now: int) -> Sequence[Record]:
-        records, start = self._records, self._at
-        while start < len(records) and records[start].timestamp < now:
-            start += 1
-        end = start
-        while end < len(records) and records[end].timestamp == now:
-            end += 1
-        self._at = end
-        return records[start:end]
-
-
 class ReasonsByPolicy:
     """What the tried policy changes, against each policy that was in force."""
 
@@ -372,50 +315,6 @@ class ReasonsByPolicy:
     def _document(self, sha256: str) -> Document | None:
         text = self._published.get(sha256)
         return None if text is None else parsed(text, "control.policies")[0]
-
-
-NOTHING = Side(None, ())
-
-
-def split(theirs: list[Pair], ours: list[Pair]) -> tuple[list[Pair], list[Pair], list[Pair]]:
-    """What both sides have, in our order, and what one has alone."""
-    left = Counter(theirs)
-    same: list[Pair] = []
-    only_ours: list[Pair] = []
-    for pair in ours:
-        if left[pair] > 0:
-            left[pair] -= 1
-            same.append(pair)
-        else:
-            only_ours.append(pair)
-    only_theirs = []
-    for pair in theirs:
-        if left[pair] > 0:
-            left[pair] -= 1
-            only_theirs.append(pair)
-    return same, only_theirs, only_ours
-
-
-def by_decision(effects: Iterable[Effect]) -> dict[str, Side]:
-    found: dict[str, list[Effect]] = {}
-    for effect in effects:
-        found.setdefault(effect.decision_id, []).append(effect)
-    return {
-        name: Side(next((one for one in kept if isinstance(one, RecordDecision)), None), kept)
-        for name, kept in found.items()
-    }
-
-
-def timers_in(decisions: Iterable[Record], first: int, end: int) -> dict[bytes, int]:
-    """Lead -> number of the decisions that timers made, of those with numbers in a range; from their headers alone."""
-    found: dict[bytes, int] = {}
-    for record in decisions:
-        name = next((value for header, value in record.headers if header == "ce_id"), b"")
-        if name.startswith(TICK):
-            number = int(name.partition(b"/")[0].rpartition(b"-")[2])
-            if first <= number < end and record.key is not None:
-                found[record.key] = number
-    return found
 
 
 def _number(recorded: Side | None, replayed: Side | None) -> tuple[int, int]:

@@ -20,10 +20,11 @@ from streams.lane.privates import Record
 from streams.lane.replay import BrokenJournal
 from streams.lane.replay import Contexts as Recorded
 from streams.settings import load_settings
-from streams.whatif.alternative import LaneStory, Plan, ReasonsByPolicy, run_lane
+from streams.whatif.alternative import ReasonsByPolicy, run_lane
 from streams.whatif.change import Alternatives, published_policies
 from streams.whatif.exact import EVERYTHING, FIGURES, LaneCheck, check_lane, differences
 from streams.whatif.history import History, NoHistory
+from streams.whatif.story import LaneStory, Plan
 from streams.whatif.window import Window
 
 PIPELINE = "streams.lane.pipeline:job"

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from streams.core.context import Context
 from streams.lab.fairness import Finding, Rules, Tally, findings
-from streams.whatif.alternative import LaneStory, Plan
 from streams.whatif.attainment import ASSUMPTIONS, Attainment, Staff, actual, simulated
 from streams.whatif.casebook import CaseLife, Outcome
 from streams.whatif.compare import Difference
 from streams.whatif.effort import hours, minutes_by_queue
+from streams.whatif.story import LaneStory, Plan
 from streams.whatif.window import time_text
 
 FORMAT = 1

@@ -17,11 +17,11 @@ from streams.core.events import Event
 from streams.demo.simulator import SPAN_MS, START_AT, traffic
 from streams.demo.stage import control_records
 from streams.shipped import default_policy
-from streams.whatif.alternative import Plan
 from streams.whatif.change import Change
 from streams.whatif.history import GivenHistory, NoHistory
 from streams.whatif.page import page
 from streams.whatif.run import pipeline_job, replay_changed
+from streams.whatif.story import Plan
 from streams.whatif.window import Window
 from tests.factories import DAY, HOUR, a_label, a_profile, a_review, a_score, an_intent, an_ooto
 from tests.lanes import WIRE

@@ -16,13 +16,13 @@ from streams.commands.replay import replay
 from streams.lane.privates import Record
 from streams.lane.processor import POSITION
 from streams.policy.faults import BadPolicy
-from streams.whatif.alternative import Plan
 from streams.whatif.change import Change
 from streams.whatif.exact import EVERYTHING, FAULTS
 from streams.whatif.folder import MANIFEST, Continued, FolderHistory, export, manifest_of
 from streams.whatif.history import GivenHistory, LaneHistory, NoHistory
 from streams.whatif.page import page
 from streams.whatif.run import pipeline_job, replay_changed, replay_unchanged
+from streams.whatif.story import Plan
 from streams.whatif.window import Window
 
 EVENTS, LANES = 1_500, 2
