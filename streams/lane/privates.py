@@ -98,7 +98,7 @@ def fill(builder: BatchBuilder, records: Sequence[OutputRecord], start: int, tim
 
 
 HURRY_MS = 10  # the wait of a fetch at the broker while there is a backlog
-EVEN_SECONDS = 0.5  # the longest wait for a topic that is behind: a broker that is slow must not stop the others
+EVEN_SECONDS = 3.0  # the longest wait for a topic that is behind, once: a leader that is away must not stop the others
 EVEN_RECORDS = 10_000  # of other topics that gather meanwhile
 
 
