@@ -123,11 +123,45 @@ class Settings(BaseSettings):
     lab_web_port: int = _setting(
         6067, "a port", "where the lab serves health, metrics and /snapshot; 0: nowhere", ge=0, le=65_535
     )
+    gateway_config: ReadableFile | None = _setting(
+        None, "a readable file", "what the gateway takes and how it maps it, YAML", "/etc/leadlane/gateway.yaml"
+    )
+    gateway_host: str = _setting("127.0.0.1", "an address of this machine", "where the gateway takes webhooks")
+    gateway_port: int = _setting(8080, "a port", "where the gateway takes webhooks; 0: a free one", ge=0, le=65_535)
+    gateway_web_port: int = _setting(
+        6068, "a port", "where the gateway serves health and metrics; 0: nowhere", ge=0, le=65_535
+    )
+    sink_config: ReadableFile | None = _setting(
+        None, "a readable file", "where the HTTP sink delivers what, YAML", "/etc/leadlane/sink.yaml"
+    )
+    sink_web_port: int = _setting(
+        6069, "a port", "where the HTTP sink serves health and metrics; 0: nowhere", ge=0, le=65_535
+    )
+    seal_secret: SecretStr | None = _setting(
+        None,
+        "32 bytes in base64",
+        "wraps the keys that seal personal fields, one per lead; unset: nothing is sealed",
+        "(hidden)",
+    )
+    trace_endpoint: Url | None = _setting(
+        None,
+        "http(s)://host:port",
+        "OpenTelemetry collector (OTLP over HTTP); unset: no traces",
+        "http://localhost:4318",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "debug, info, warning or error", "least level that is logged"
     )
     schema_registry_url: Url | None = _setting(
         None, "http(s)://host:port", "Confluent Schema Registry; unset: the built-in catalogue", "http://localhost:8081"
+    )
+    schema_registry_username: str | None = _setting(None, "a name", "who this client is to the registry", "leadlane")
+    schema_registry_password: SecretStr | None = _setting(None, "a password", "never printed or logged", "(hidden)")
+    schema_registry_cafile: ReadableFile | None = _setting(
+        None,
+        "a readable file",
+        "certificates to trust for the registry, PEM; unset: the system's",
+        "/etc/leadlane/ca.pem",
     )
     cache_dir: Path | None = _setting(
         None,

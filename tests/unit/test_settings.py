@@ -83,7 +83,10 @@ def test_an_empty_variable_is_an_unset_one_and_an_option_wins(monkeypatch: pytes
     assert (settings.lanes, settings.linger_ms, settings.brokers) == (12, 20, "two:9092")
 
 
-@pytest.mark.parametrize("name", [name for name in Settings.model_fields if not name.startswith("ssl_")])
+NO_FILES = [name for name in Settings.model_fields if "ReadableFile" not in Settings.__annotations__[name]]
+
+
+@pytest.mark.parametrize("name", NO_FILES)
 def test_every_example_is_a_value_that_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADLANE_SASL_MECHANISM", "PLAIN")
     monkeypatch.setenv("LEADLANE_SASL_USERNAME", "leadlane")
