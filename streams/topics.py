@@ -128,6 +128,14 @@ LAB_STATE = Topic(
     "lab.state", Role.AUDIT, None, "model line", "the lab's checkpoints: what it has learned, and up to where",
     compacted=True, single=True,
 )  # fmt: skip
+RESYNC = Topic(
+    "sources.resync", Role.AUDIT, "ResyncRequest", "source", "what platforms could not tell and must be fetched again",
+    retention_ms=90 * DAY_MS, single=True,
+)  # fmt: skip
+POSITIONS = Topic(
+    "sources.positions", Role.AUDIT, "SourcePosition", "<source>/<stream>", "how far the gateway has read by polling",
+    compacted=True, single=True,
+)  # fmt: skip
 STATE = Topic("lane.state", Role.STATE, None, "lead_id", "packed lead state: the lanes' changelog", compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
@@ -135,7 +143,7 @@ TOPICS: tuple[Topic, ...] = (
     POLICIES, ROSTER, APPROVALS, SWITCHES, MODELS, ALARMS, GUARDS,
     ROUTED, LEAD_SCORES, CADENCES, CASE_EVENTS, CASES_OPEN, VERDICTS, DECISIONS, EXAMPLES, STATS, DEAD_LETTERS,
     JOURNAL, STATE,
-    HISTORY, LAB_STATE,
+    HISTORY, LAB_STATE, RESYNC, POSITIONS,
 )  # fmt: skip
 TOPIC: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 INPUTS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.role is Role.INPUT)

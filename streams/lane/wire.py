@@ -24,6 +24,8 @@ from schemas import plain
 from streams.core import context, effects, events
 from streams.core.context import ControlRecord
 from streams.core.events import Event
+from streams.core.resync import ResyncRequest
+from streams.core.sources import SourcePosition
 from streams.core.windows import WindowStats
 from streams.lane import codec
 from streams.lane.deadletters import DeadLetter
@@ -51,6 +53,8 @@ TYPES: dict[str, type[Record]] = {
     "DeadLetter": DeadLetter,
     "JournalEntry": JournalEntry,
     "WindowStats": WindowStats,
+    "ResyncRequest": ResyncRequest,
+    "SourcePosition": SourcePosition,
 }
 RECORD_OF = {topic.name: topic.record for topic in TOPICS if topic.record}
 NAME_OF: dict[type[Record], str] = {record: name for name, record in TYPES.items()}
@@ -223,6 +227,10 @@ def _identity(record: type[Record]) -> Callable[[Any], str]:
             return lambda stats: f"{stats.lane}-{stats.window_start}-{stats.group}={stats.value}/WindowStats"
         case "JournalEntry":
             return lambda entry: f"{entry.lane}-{entry.seq}/JournalEntry"
+        case "ResyncRequest":
+            return lambda request: f"{request.request_id}/ResyncRequest"
+        case "SourcePosition":
+            return lambda position: f"{position.source}/{position.stream}-{position.at}/SourcePosition"
         case _ if issubclass(record, effects.Effect):
             return lambda effect: f"{effect.decision_id}/{NAME_OF[record]}"
         case _ if issubclass(record, events.Event):
