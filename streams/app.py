@@ -9,6 +9,7 @@ from streams.kafka.security import aiokafka_security
 from streams.lane.job import Job, LaneSettings, load_job
 from streams.lane.worker import Worker
 from streams.settings import Settings
+from streams.tracing import tracer_for
 
 PIPELINE = "streams.lane.pipeline:job"
 
@@ -23,6 +24,8 @@ def run_worker(settings: Settings, processor: str = PIPELINE) -> None:
     """Run the lanes that the group gives to this process until a signal; raises what ended it otherwise."""
     lanes = lane_settings(settings)
     job = load_job(processor, lanes)
+    if (tracer := tracer_for(settings, "leadlane-worker")) is not None:
+        job = job._replace(on_commit=tracer.decided)
     run_app(settings, lambda: worker_app(settings, lanes, job))
 
 

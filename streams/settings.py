@@ -149,6 +149,9 @@ class Settings(BaseSettings):
         "OpenTelemetry collector (OTLP over HTTP); unset: no traces",
         "http://localhost:4318",
     )
+    trace_ratio: float = _setting(
+        0.1, "a share", "how many of the requests that bring no trace the gateway begins a sampled one for", ge=0, le=1
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "debug, info, warning or error", "least level that is logged"
     )

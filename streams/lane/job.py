@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from streams import topics
 from streams.errors import BadSettings
-from streams.lane.processor import JournalEntry, Processor
+from streams.lane.processor import Batch, JournalEntry, Processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Job(NamedTuple):
     limits: Mapping[str, int] = {}  # bytes of one record by output topic, where it is not max_record_bytes
     warm_up: Callable[[], object] | None = None  # what a worker runs in a thread while it waits for Kafka to answer
     versions: Callable[[Any], Mapping[str, str]] = no_versions  # of a context, for metrics
+    on_commit: Callable[[Batch, float], object] | None = None  # told each committed batch, and the seconds it took
     state: str = topics.STATE.name
     journal: str = topics.JOURNAL.name
 

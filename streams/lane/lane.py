@@ -332,6 +332,8 @@ class Lane:
         metrics.LANE_RECORDS.labels(self.number).inc(len(batch.records))
         metrics.LANE_DUE.labels(self.number).inc(len(batch.due))
         metrics.count(decided.outcome.counts)
+        if self._host.job.on_commit is not None:
+            self._host.job.on_commit(batch, took)
         for topic, records in decided.outcome.outputs.items():
             metrics.OUTPUTS.labels(topic).inc(len(records))
 

@@ -44,6 +44,7 @@ from streams.lane.statistics import NOBODY, Window, untaken, window_of
 from streams.lane.unreadable import UnreadableRecord, shown
 from streams.lane.wire import Wire
 from streams.settings import load_settings
+from streams.traceparent import UNTRACED, Carried, handed_on
 
 TICK_TOPIC = "lane.tick"  # the trigger of decisions that a timer makes
 DEAD = "dead"
@@ -133,7 +134,8 @@ class DecisionPipeline:
         decision = decide(state, event, moment, context)
         if decision.kind is Kind.DUPLICATE:
             return decision.kind
-        self._collect(key, decision, batch, outcome)
+        trace = handed_on(record.headers, record.topic, record.partition, record.offset)
+        self._collect(key, decision, batch, outcome, trace)
         if decision.effects:
             window.count(decision.state, decision.effects, waiting, context)
         for fault in faults:
@@ -167,18 +169,22 @@ class DecisionPipeline:
             outcome.changed[key] = (batch.now + RETRY_TICK_MS).to_bytes(8, "big") + packed[8:]
             _count(outcome, TICK_TOPIC, DEAD)
 
-    def _collect(self, key: bytes, decision: Decision, batch: Batch, outcome: Outcome) -> None:
+    def _collect(
+        self, key: bytes, decision: Decision, batch: Batch, outcome: Outcome, trace: Carried = UNTRACED
+    ) -> None:
         """Encode everything before anything is added: a failure in the middle adds nothing."""
         packed = pack(decision.state, decision.due_at)
-        records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch)]
+        records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch, trace)]
         self._check_size(len(key), packed, records)
         outcome.changed[key] = packed
         for topic, output in records:
             outcome.outputs.setdefault(topic, []).append(output)
 
-    def _outputs(self, key: bytes, effect: Effect, batch: Batch) -> list[tuple[str, OutputRecord]]:
+    def _outputs(self, key: bytes, effect: Effect, batch: Batch, trace: Carried) -> list[tuple[str, OutputRecord]]:
         wire = self._wire
         value, headers = wire.encode(effect), wire.headers(effect, batch.lane, batch.now)
+        if trace:
+            headers = (*headers, *trace)
         if type(effect) is not UpdateCase:
             return [(OUTPUT_TOPIC[type(effect)], OutputRecord(key, value, headers))]
         case_key = effect.case_id.encode()
