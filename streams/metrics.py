@@ -1,17 +1,23 @@
 """Every metric once: name, unit, labels, meaning. No lead_id in a label.
 
 Law of this module: a metric that is not declared here is not exported. Processors count through Outcome.counts, whose
-keys are `<topic>/<outcome>`, for example `signals.scores/decided`.
+keys are `<topic>/<outcome>`, for example `signals.scores/decided`, and Outcome.happened, whose keys are the names of
+governance.stats, for example `due:sales:late`: one addition per name and batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from math import exp
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 
+from streams.core.windows import WAIT_FIRST_MS, WAIT_STEP
+
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 RECORDS = (1, 3, 10, 30, 100, 300, 1000, 3000)
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+WAITS = (5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR, DAY, 3 * DAY, 7 * DAY)
 
 # --- what the processor did -------------------------------------------------------------------------------------------
 EVENTS = Counter(
@@ -20,6 +26,37 @@ EVENTS = Counter(
     ("topic", "outcome"),
 )
 OUTPUTS = Counter("leadlane_outputs_total", "Records written, by output topic; dead letters among them.", ("topic",))
+
+# --- what the decisions did: each once, when it is committed ----------------------------------------------------------
+ROUTED = Counter("leadlane_routed_total", "Leads routed: new, or to another tier, queue or owner, by tier.", ("tier",))
+HUMAN_FIRST = Counter("leadlane_routed_human_total", "Of the leads routed: those that a person must look at first.")
+CASES_OPENED = Counter("leadlane_cases_opened_total", "Cases opened.", ("queue",))
+CASES_CLOSED = Counter(
+    "leadlane_cases_closed_total", "Cases closed, by how: approved, rejected, overridden, expired ...", ("end",)
+)
+CASES_DUE = Counter(
+    "leadlane_cases_due_total",
+    "Deadlines of cases: met, counted when the case is closed, or late, counted when the deadline passes.",
+    ("queue", "result"),
+)
+CASE_WAIT_SECONDS = Histogram(
+    "leadlane_case_wait_seconds",
+    "Speed to first response: from the opening of a case to somebody taking it, wall time, to 14 %.",
+    buckets=WAITS,
+)
+VERDICTS = Counter("leadlane_verdicts_total", "Answers to outreach requests.", ("verdict",))
+COMMANDS = Counter("leadlane_cadence_commands_total", "Orders to the cadences: pause, resume, stop.", ("command",))
+HOLDS = Counter("leadlane_holds_total", "Holds set and lifted.", ("change",))
+WRONG_SENDS = Counter(
+    "leadlane_wrong_sends_total",
+    "Automated marketing sends that were unauthorised, on_hold (both should be 0), or unasked (names no request).",
+    ("fault",),
+)
+OPT_OUT_SECONDS = Histogram(
+    "leadlane_opt_out_seconds",
+    "From the arrival of an opt-out in Kafka to the order that stops the lead's cadences, to 14 %.",
+    buckets=WAITS,
+)
 
 # --- the lanes --------------------------------------------------------------------------------------------------------
 LANE_RECORDS = Counter("leadlane_lane_records_total", "Input records committed, by lane.", ("lane",))
@@ -32,6 +69,7 @@ TRANSACTION_RECORDS = Histogram(
     "leadlane_transaction_records", "Input records and due timers in one transaction.", buckets=RECORDS
 )
 LAG_RECORDS = Gauge("leadlane_lag_records", "Input records not yet committed by this worker's lanes.", ("topic",))
+LANES = Gauge("leadlane_lanes", "Lanes that there are, on all workers together: LEADLANE_LANES.")
 LANES_ASSIGNED = Gauge("leadlane_lanes_assigned", "Lanes that the group gave to this worker.")
 LANES_OPEN = Gauge("leadlane_lanes_open", "Lanes of this worker that are restored and running.")
 LEADS = Gauge("leadlane_leads", "Leads in the memory of this worker: running and warm lanes.", ("kind",))
@@ -61,6 +99,9 @@ QUEUE_CAPACITY = Gauge(
     "leadlane_queue_capacity",
     "How many cases the people of the queue can have open who are there now; not set when the roster knows none (lab).",
     ("queue",),
+)
+QUEUE_OLDEST_SECONDS = Gauge(
+    "leadlane_queue_oldest_seconds", "How long the oldest open case of the queue has been open (lab).", ("queue",)
 )
 GUARD_POINTS = Gauge(
     "leadlane_guard_points", "Points by which the capacity guard raises the queue's thresholds (lab).", ("queue",)
@@ -96,9 +137,14 @@ LAB_REBUILDS = Counter(
 ALARMS = Gauge("leadlane_alarms", "Alarms that are on, by kind: drift, fairness, override_rate ... (lab).", ("kind",))
 KPI_SHARE = Gauge(
     "leadlane_kpi_share",
-    "Automation, override, acceptance (of a tier), sla_attainment (of a queue), false_accept, false_suppress: its value"
-    " and the bounds of its interval (lab).",
+    "Automation, override, acceptance (of a tier), acceptance_by_reason, sla_attainment (of a queue), false_accept,"
+    " false_suppress: its value and the bounds of its interval (lab).",
     ("kpi", "of", "bound"),
+)
+KPI_TARGET = Gauge(
+    "leadlane_kpi_target",
+    "Targets and limits of the active policy: automation, override, false_suppress, fairness (lab).",
+    ("kpi",),
 )
 KPI_OBSERVATIONS = Gauge("leadlane_kpi_observations", "How many each share is of (lab).", ("kpi", "of"))
 KPI_SENDS = Gauge(
@@ -127,6 +173,18 @@ MODEL_QUALITY = Gauge(
 )
 
 _events: dict[str, Counter] = {}
+_LABELLED: Mapping[str, Counter] = {
+    "tier": ROUTED,
+    "opened": CASES_OPENED,
+    "closed": CASES_CLOSED,
+    "due": CASES_DUE,
+    "verdict": VERDICTS,
+    "cadence": COMMANDS,
+    "hold": HOLDS,
+    "send": WRONG_SENDS,
+}
+_WAITS: Mapping[str, Histogram] = {"wait": CASE_WAIT_SECONDS, "opt_out": OPT_OUT_SECONDS}
+_adders: dict[str, Callable[[int], None]] = {}
 
 
 def count(counts: Mapping[str, int]) -> None:
@@ -137,6 +195,42 @@ def count(counts: Mapping[str, int]) -> None:
             topic, _, outcome = key.partition("/")
             counter = _events[key] = EVENTS.labels(topic, outcome)
         counter.inc(amount)
+
+
+def happened(counts: Mapping[str, int]) -> None:
+    """Add what the decisions of one committed batch did, by the names of governance.stats; names without a metric pass.
+
+    The names are few: a policy's tiers and queues, kinds of orders, and the bins of waits.
+    """
+    for name, amount in counts.items():
+        add = _adders.get(name)
+        if add is None:
+            add = _adders[name] = _adder(name)
+        add(amount)
+
+
+def _adder(name: str) -> Callable[[int], None]:
+    word, _, rest = name.partition(":")
+    if name == "human":
+        return HUMAN_FIRST.inc
+    if word in _LABELLED:
+        metric = _LABELLED[word]
+        labels = rest.rsplit(":", len(metric._labelnames) - 1)
+        return metric.labels(*labels).inc
+    if word in _WAITS:
+        return _observer(_WAITS[word], int(rest))
+    return lambda _: None
+
+
+def _observer(histogram: Histogram, at: int) -> Callable[[int], None]:
+    """Adds waits of one bin, each as long as the bin's middle."""
+    seconds = WAIT_FIRST_MS * exp((at + 0.5) * WAIT_STEP) / 1000
+
+    def observe(count: int) -> None:
+        for _ in range(count):
+            histogram.observe(seconds)
+
+    return observe
 
 
 def in_force(versions: Mapping[str, str]) -> None:

@@ -22,8 +22,17 @@ ACTOR = "lab"
 RENEWALS = 4  # within the time that a guard lasts: three may fail
 DECIMALS = 9  # of a share: more are noise of floats
 
+
+class Occupied(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An open case. Fields only ever come at the end."""
+
+    queue: str
+    version: int
+    opened_at: int = 0  # 0: dumped by a version that did not keep it
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[str, tuple[str, int]]).decode
+_decode = msgspec.msgpack.Decoder(dict[str, Occupied]).decode
 
 
 class Occupancy:
@@ -34,28 +43,36 @@ class Occupancy:
 
     __slots__ = ("_cases", "_count")
 
-    def __init__(self, cases: Mapping[str, tuple[str, int]] | None = None) -> None:
-        self._cases = dict(cases or {})  # case_id -> queue, version
-        self._count = Counter(queue for queue, _ in self._cases.values())
+    def __init__(self, cases: Mapping[str, Occupied] | None = None) -> None:
+        self._cases = dict(cases or {})
+        self._count = Counter(case.queue for case in self._cases.values())
 
     def fold(self, case: UpdateCase) -> None:
         """Take a case as it is now."""
-        _, version = self._cases.get(case.case_id, ("", -1))
-        if case.version < version:
+        known = self._cases.get(case.case_id)
+        if known is not None and case.version < known.version:
             return
         self.remove(case.case_id)
         if case.status != "closed":
-            self._cases[case.case_id] = (case.queue, case.version)
+            self._cases[case.case_id] = Occupied(case.queue, case.version, case.opened_at)
             self._count[case.queue] += 1
 
     def remove(self, case_id: str) -> None:
         """The case is closed: a tombstone on cases.open."""
         if (gone := self._cases.pop(case_id, None)) is not None:
-            self._count[gone[0]] -= 1
+            self._count[gone.queue] -= 1
 
     def open_in(self, queue: str) -> int:
         """How many are open in a queue."""
         return self._count[queue]
+
+    def oldest(self) -> dict[str, int]:
+        """Since when the oldest open case of each queue is open, ms UTC."""
+        found: dict[str, int] = {}
+        for case in self._cases.values():
+            if case.opened_at:
+                found[case.queue] = min(found.get(case.queue, case.opened_at), case.opened_at)
+        return found
 
     def dump(self) -> bytes:
         """Everything, for `load`."""

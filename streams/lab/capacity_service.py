@@ -36,11 +36,13 @@ class CapacityGuard:
 
 def show(occupancy: Occupancy, context: Context, now: int, guards: Mapping[str, Guard]) -> None:
     """Set the metrics of every queue; a queue that the policy no longer has is shown no more."""
-    for gauge in (metrics.QUEUE_OPEN, metrics.QUEUE_CAPACITY, metrics.GUARD_POINTS):
+    for gauge in (metrics.QUEUE_OPEN, metrics.QUEUE_CAPACITY, metrics.QUEUE_OLDEST_SECONDS, metrics.GUARD_POINTS):
         gauge.clear()
     oldest = now - context.policy.guard.lasts_ms
+    opened = occupancy.oldest()
     for load in loads(occupancy, context, now):
         metrics.QUEUE_OPEN.labels(load.queue).set(load.open_cases)
+        metrics.QUEUE_OLDEST_SECONDS.labels(load.queue).set(max(0, now - opened.get(load.queue, now)) / 1000)
         if load.capacity is not None:
             metrics.QUEUE_CAPACITY.labels(load.queue).set(load.capacity)
         guard = guards.get(load.queue)

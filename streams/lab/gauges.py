@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from streams import metrics
+from streams.core.policy import GovernanceRow
 from streams.lab.alarms import Alarm
 from streams.lab.kpis import Kpis
 from streams.lab.rates import Rate
@@ -48,6 +49,18 @@ def show(kpis: Kpis, alarms: Mapping[str, Alarm]) -> None:
         metrics.MODEL_QUALITY.labels("log_loss").set(kpis.log_loss)
 
 
+def show_targets(row: GovernanceRow) -> None:
+    """Show what the policy holds these figures against."""
+    targets = {
+        "automation": row.automation_share,
+        "override": row.override_rate,
+        "false_suppress": row.false_suppress_rate,
+        "fairness": row.fairness_least_ratio,
+    }
+    for kpi, target in targets.items():
+        metrics.KPI_TARGET.labels(kpi).set(target)
+
+
 def show_model(quality: Mapping[str, float | None]) -> None:
     """Show how good the deciding model is: ece, lift_at_10 ... of the newest matured labels; None is not shown."""
     for measure, value in quality.items():
@@ -69,6 +82,7 @@ def _rates(kpis: Kpis) -> list[tuple[str, str, Rate]]:
         ("false_suppress", "", kpis.false_suppress),
         ("acceptance", "", kpis.acceptance),
         *(("acceptance", tier, found) for tier, found in kpis.acceptance_by_tier.items()),
+        *(("acceptance_by_reason", code, found) for code, found in kpis.acceptance_by_code.items()),
         ("sla_attainment", "", kpis.attainment),
         *(("sla_attainment", queue, found) for queue, found in kpis.attainment_by_queue.items()),
     ]

@@ -21,7 +21,7 @@ from streams.lab.capacity import Occupancy
 from streams.lab.capacity_service import CapacityGuard
 from streams.lab.fairness import worst_ratio
 from streams.lab.gates import ImpactRatio
-from streams.lab.gauges import show
+from streams.lab.gauges import show, show_targets
 from streams.lab.governance import Governance
 from streams.lab.kpis import Kpis
 from streams.lab.leaks import alarms_of
@@ -95,6 +95,7 @@ class Overseer:
             self._alarms = {**look.alarms, **alarms_of(left_out, now)}
             self._kpis = look.kpis
             show(look.kpis, self._alarms)
+            show_targets(policy.governance)
             await self._announcer.alarms(self._alarms, policy.governance)
         undo = undo_due(self._alarms, standing)  # also without news: what stands may have come later
         return undo is not None and await self._announcer.undo(undo, now)

@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streams import metrics
 from streams.errors import LeadlaneError
+from streams.lane.chain import NO_HEAD, chained
 from streams.lane.clients import CALL_SECONDS, Clients
 from streams.lane.control import Control
 from streams.lane.job import Job, LaneSettings
@@ -48,6 +49,7 @@ class Position(msgspec.Struct, frozen=True):
     next: dict[str, int]  # by input topic
     seq: int = 0
     now: int = 0
+    chain: bytes = NO_HEAD  # head of the chain through the outputs of Job.chained
 
 
 class Decided(NamedTuple):
@@ -263,14 +265,17 @@ class Lane:
         self._began = time.monotonic()
         applied, seq = self._host.control.current, self.position.seq
         batch = Batch(taken.records, due, now, self.number, seq)
-        outcome = self._host.job.processor.process(self.store.view, batch, applied.context)
+        job, chain = self._host.job, self.position.chain
+        outcome = job.processor.process(self.store.view, batch, applied.context)
+        if job.chained in outcome.outputs:
+            outcome.outputs[job.chained], chain = chained(outcome.outputs[job.chained], chain)
         count = len(taken.records) + len(due)
         self._pace(count, time.monotonic() - self._began)
         first = {topic: self.position.next[topic] for topic in taken.next}
         return Decided(
             batch,
             outcome,
-            Position(self.position.next | taken.next, seq + count, now),
+            Position(self.position.next | taken.next, seq + count, now, chain),
             JournalEntry(self.number, seq, now, first, taken.next, len(taken.records), len(due), applied.next),
         )
 
@@ -334,6 +339,7 @@ class Lane:
         metrics.count(decided.outcome.counts)
         if self._host.job.on_commit is not None:
             self._host.job.on_commit(batch, took)
+        metrics.happened(decided.outcome.happened)
         for topic, records in decided.outcome.outputs.items():
             metrics.OUTPUTS.labels(topic).inc(len(records))
 

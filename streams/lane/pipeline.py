@@ -74,6 +74,7 @@ class DecisionPipeline:
         window, ended = window_of(kept, batch.now)
         if ended is not None:
             self._send_statistics(ended, batch, context, outcome)
+        before = window.everybody.counts.copy()
         for record in batch.records:
             try:
                 kind = self._record(states, record, seq, batch, context, outcome, window)
@@ -91,6 +92,8 @@ class DecisionPipeline:
             else:
                 self._tick(states, key, seq, batch, context, outcome, window)
             seq += 1
+        if window.is_changed:
+            outcome = outcome._replace(happened=window.since(before))
         _count_events(outcome, window)
         if window.is_changed:
             outcome.changed[STATISTICS] = window.packed()
@@ -137,7 +140,7 @@ class DecisionPipeline:
         trace = handed_on(record.headers, record.topic, record.partition, record.offset)
         self._collect(key, decision, batch, outcome, trace)
         if decision.effects:
-            window.count(decision.state, decision.effects, waiting, context)
+            window.count(decision.state, decision.effects, waiting, context, record.timestamp)
         for fault in faults:
             window.add(fault, 1)
         return decision.kind
@@ -269,4 +272,5 @@ def job(settings: LaneSettings) -> Job:
         limits={topics.DEAD_LETTERS.name: topics.DEAD_LETTERS.max_message_bytes},
         warm_up=warm_up,
         versions=versions,
+        chained=topics.DECISIONS.name,
     )

@@ -52,6 +52,7 @@ class Outcome(NamedTuple):
     outputs: dict[str, list[OutputRecord]]  # by topic; to the lane's own partition, but for Job.single
     changed: dict[bytes, bytes | None]  # packed state by key, of RESERVED only KEPT; None forgets the key
     counts: dict[str, int]  # for metrics, see streams/metrics.py
+    happened: Mapping[str, int] = {}  # the same: what the decisions did, by the names of governance.stats
 
 
 class Batch(NamedTuple):

@@ -40,6 +40,8 @@ MOST_VALUES: Final = 20  # of one group in one window; more are OTHER
 BIN_POINTS: Final = 100 / BINS
 BREACHES: Final = frozenset({"breached", "escalated_150", "escalated_200"})
 BY_PEOPLE: Final = frozenset({"approved", "rejected", "overridden"})
+OPT_OUTS: Final = frozenset({"unsubscribe", "complaint", "objection", "erasure"})  # kinds of hold that a lead asks for
+SLA_BREACHED: Final = "SLA_BREACHED"
 NOBODY: Final[frozenset[str]] = frozenset()
 
 
@@ -110,8 +112,22 @@ class Window:
         counts = self.everybody.counts
         counts[name] = counts.get(name, 0) + count
 
-    def count(self, state: LeadState, effects: Sequence[Effect], untaken: frozenset[str], context: Context) -> None:
-        """Count what a decision did. `untaken`: the cases that nobody had taken before it."""
+    def since(self, before: Mapping[str, int]) -> dict[str, int]:
+        """What has come to everybody's counts since they were `before`."""
+        return {name: more for name, n in self.everybody.counts.items() if (more := n - before.get(name, 0)) > 0}
+
+    def count(
+        self,
+        state: LeadState,
+        effects: Sequence[Effect],
+        untaken: frozenset[str],
+        context: Context,
+        arrived_at: int | None = None,
+    ) -> None:
+        """Count what a decision did.
+
+        `untaken`: the cases that nobody had taken before it. `arrived_at`: when its event came to Kafka; None: a timer.
+        """
         names: list[str] = []
         closed: set[str] = set()
         tallies = [self.everybody, *self._groups(state, context.policy.governance.groups)]
@@ -123,7 +139,7 @@ class Window:
             elif kind is UpdateCase:
                 _count_case(effect, names, closed, untaken, tallies)  # type: ignore[arg-type]
             elif kind is CommandCadence:
-                names.append("cadence:" + effect.command)  # type: ignore[attr-defined]
+                _count_order(effect, names, arrived_at)  # type: ignore[arg-type]
             elif kind is AnswerRequest:
                 names.append("verdict:" + effect.verdict)  # type: ignore[attr-defined]
             elif kind is RecordDecision:
@@ -197,6 +213,12 @@ def _judge(version: str, context: Context) -> str:
     return "by:challenger" if challenger is not None and challenger.version == version else "by:champion"
 
 
+def _count_order(order: CommandCadence, names: list[str], arrived_at: int | None) -> None:
+    names.append("cadence:" + order.command)
+    if arrived_at is not None and order.command == "stop" and order.reason in OPT_OUTS:
+        names.append(f"opt_out:{wait_bin(order.issued_at - arrived_at)}")
+
+
 def _count_case(
     case: UpdateCase, names: list[str], closed: set[str], untaken: frozenset[str], tallies: list[Tally]
 ) -> None:
@@ -208,6 +230,9 @@ def _count_case(
         names.append(f"wait:{wait_bin(case.changed_at - case.opened_at)}")
         for tally in tallies:
             tally.sum("to_human_ms", case.changed_at - case.opened_at)
+    if _falls_due(case) and f"late/{case.case_id}" not in closed:
+        closed.add(f"late/{case.case_id}")
+        names.append(f"due:{case.queue}:late")
     # A refusal shows the case that the same decision has closed once more; an answer about no case has no end.
     if case.status != "closed" or case.end is None or case.case_id in closed:
         return
@@ -217,6 +242,15 @@ def _count_case(
         names.append("overridden:" + case.tier)
     if case.sla_state == "met" or case.sla_state in BREACHES:
         names.append(f"sla:{case.sla}:{'met' if case.sla_state == 'met' else 'breached'}")
+        if case.sla_state == "met":
+            names.append(f"due:{case.queue}:met")
+
+
+def _falls_due(case: UpdateCase) -> bool:
+    """Whether this change is the one that a deadline passed with; the text first, most changes say nothing of it."""
+    return "breached " in case.change and any(
+        reason.code == SLA_BREACHED and reason.at == case.changed_at for reason in case.reasons
+    )
 
 
 def _count_decision(decision: RecordDecision, effects: Sequence[Effect], names: list[str]) -> None:

@@ -249,6 +249,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     def _measure(self) -> None:
         lanes = list(self.lanes.values())
+        metrics.LANES.set(self.settings.lanes)
         metrics.LANES_ASSIGNED.set(len(lanes))
         metrics.LANES_OPEN.set(sum(lane.is_open for lane in lanes))
         metrics.LEADS.labels("running").set(sum(len(lane.store) for lane in lanes))

@@ -15,7 +15,7 @@ from streams.core.events import CaseReview, Event, OutreachRequest
 from streams.core.fact_table import FACTS
 from streams.core.guard import GuardRow
 from streams.core.policy import CompiledPolicy, zen_answers
-from streams.lab.capacity import Occupancy, guards_due, next_points, points_asked
+from streams.lab.capacity import Occupancy, Occupied, guards_due, next_points, points_asked
 from streams.policy import load_policy
 from streams.policy.compile import read_document
 from tests.factories import DAY, HOUR, LEAD, MINUTE, SECOND, T0, a_case, a_guard, a_rep
@@ -195,7 +195,7 @@ def test_a_queue_has_one_record_at_most_in_so_many_seconds_and_a_standing_one_is
     row, now, standing = CONTEXT.policy.guard, T0, dict[str, Guard]()
     for cases, later in looks:
         now += later
-        occupancy = Occupancy({f"case-{at}": ("sales", 1) for at in range(cases)})
+        occupancy = Occupancy({f"case-{at}": Occupied("sales", 1) for at in range(cases)})
         due = guards_due(occupancy, CONTEXT, now, standing)
         assert {guard.queue for guard in due} <= {"sales"}
         for guard in due:

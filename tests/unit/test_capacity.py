@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
 from streams.core.context import Absence, Context, Guard, RosterEntry
 from streams.core.guard import GuardRow
-from streams.lab.capacity import Load, Occupancy, capacity_of, guards_due, loads, next_points, points_asked
+from streams.lab.capacity import Load, Occupancy, Occupied, capacity_of, guards_due, loads, next_points, points_asked
 from streams.lab.capacity_service import CapacityGuard
 from tests.factories import HOUR, MINUTE, SECOND, T0, TODAY, a_case, a_guard, a_rep
 from tests.judging import a_context, shipped_policy
@@ -18,7 +19,7 @@ CONTEXT = a_context(roster=(ANA, BEN))  # room for 50 in sales
 
 
 def with_open(count: int, queue: str = "sales") -> Occupancy:
-    return Occupancy({f"case-{at}": (queue, 1) for at in range(count)})
+    return Occupancy({f"case-{at}": Occupied(queue, 1) for at in range(count)})
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,27 @@ def test_what_was_sent_is_not_sent_again_before_it_is_read_back_unless_it_does_n
     assert guard.due(CONTEXT, T0 + SECOND, {}) == ()
     assert guard.due(CONTEXT, T0 + 2 * SECOND, {"sales": sent}) == ()
     assert [due.points for due in guard.due(CONTEXT, T0 + 10 * SECOND, {})] == [4.0]
+
+
+def test_the_metrics_say_how_long_the_oldest_open_case_of_a_queue_waits() -> None:
+    guard = CapacityGuard()
+    for number, opened_at in enumerate((T0 + SECOND, T0, T0 + 2 * SECOND)):
+        guard.occupancy.fold(a_case(case_id=f"case-{number}", opened_at=opened_at))
+    again = CapacityGuard(Occupancy.load(guard.occupancy.dump()))
+    again.due(CONTEXT, T0 + MINUTE, {})
+    assert oldest("sales") == 60
+    again.occupancy.remove("case-1")
+    again.due(CONTEXT, T0 + MINUTE, {})
+    assert (oldest("sales"), oldest("vip")) == (59, 0)
+
+
+def test_what_a_lab_kept_before_it_knew_the_age_of_cases_is_still_read() -> None:
+    occupancy = Occupancy.load(msgspec.msgpack.encode({"case-1": ("sales", 3)}))
+    assert (occupancy.open_in("sales"), occupancy.oldest()) == (1, {})
+
+
+def oldest(queue: str) -> float | None:
+    return REGISTRY.get_sample_value("leadlane_queue_oldest_seconds", {"queue": queue})
 
 
 def shown(queue: str) -> tuple[float | None, ...]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
+from streams.core.policy import GovernanceRow
 from streams.lab.alarms import Alarm
-from streams.lab.gauges import show, show_model
+from streams.lab.gauges import show, show_model, show_targets
 from streams.lab.governance import Governance
 from tests.factories import T0, a_review
 from tests.unit.test_governance import ROW, a_closed_case, a_window
@@ -62,3 +63,9 @@ def test_figures_of_a_model_that_are_not_known_are_not_shown() -> None:
     show_model({"ece": 0.03, "lift_at_10": None})
     assert value("leadlane_model_quality", measure="ece") == 0.03
     assert value("leadlane_model_quality", measure="lift_at_10") is None
+
+
+def test_the_policy_says_what_its_figures_are_held_against() -> None:
+    show_targets(GovernanceRow(automation_share=0.8))
+    assert value("leadlane_kpi_target", kpi="automation") == 0.8
+    assert value("leadlane_kpi_target", kpi="fairness") == GovernanceRow().fairness_least_ratio

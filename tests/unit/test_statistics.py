@@ -17,7 +17,7 @@ from streams.core.features import LONGEST_VALUE, row_of
 from streams.core.groups import group_of, groups_at
 from streams.core.policy import GovernanceRow
 from streams.core.state import Known, LeadState, Recorded, Stated
-from streams.core.windows import OTHER, UNKNOWN, WindowStats
+from streams.core.windows import OTHER, UNKNOWN, WindowStats, wait_bin
 from streams.lane.processor import KEPT, STATISTICS, Outcome, due_at
 from streams.lane.statistics import (
     MOST_VALUES,
@@ -254,7 +254,14 @@ def test_scores_fall_into_bins_of_five_points() -> None:
         (a_case(version=2, status="claimed", claimed_by="ana", change="claimed by ana"), {"taken": 1, "wait:0": 1}),
         (
             a_case(version=4, status="closed", end="overridden", sla_state="met", change="overridden by ana: X"),
-            {"taken": 1, "wait:0": 1, "closed:overridden": 1, "overridden:T0_VIP": 1, "sla:vip:met": 1},
+            {
+                "taken": 1,
+                "wait:0": 1,
+                "closed:overridden": 1,
+                "overridden:T0_VIP": 1,
+                "sla:vip:met": 1,
+                "due:sales:met": 1,
+            },
         ),
         (
             a_case(version=4, status="closed", end="expired", sla_state="escalated_150", change="expired: late"),
@@ -274,7 +281,17 @@ def test_a_case_counts_when_it_opens_is_taken_and_ends(case: Effect, expected: d
 
 def test_a_case_that_somebody_had_is_not_taken_again_by_its_decision() -> None:
     closed = a_case(version=4, status="closed", end="approved", sla_state="met", change="approved by ana")
-    assert counted(closed) == {"closed:approved": 1, "sla:vip:met": 1}
+    assert counted(closed) == {"closed:approved": 1, "sla:vip:met": 1, "due:sales:met": 1}
+
+
+def test_a_deadline_counts_as_late_when_it_passes_and_not_only_when_somebody_closes_the_case() -> None:
+    late = factories.a_reason(condition="N19", code="SLA_BREACHED", at=T0 + SECOND)
+    passed = a_case(version=2, sla_state="breached", change="breached vip", changed_at=T0 + SECOND, reasons=(late,))
+    refused = msgspec.structs.replace(passed, change="breached vip; claim refused: held by ana")
+    later = msgspec.structs.replace(passed, version=3, change="escalated at 150 % of vip", changed_at=T0 + 2 * SECOND)
+    noted = msgspec.structs.replace(later, version=4, change="rejected by ana: OTHER (they breached our terms)")
+    assert counted(passed, refused)["due:sales:late"] == 1
+    assert "due:sales:late" not in counted(later) | counted(noted)
 
 
 def test_a_case_that_ends_and_is_shown_again_by_a_refusal_ends_once() -> None:
@@ -299,6 +316,25 @@ def test_a_decision_counts_its_first_route_and_the_holds_that_came_and_went() ->
     assert counted(record) == {"decisions": 1, "hold:set": 1, "hold:lifted": 1}
     known_before = msgspec.structs.replace(record, tier_before="T2_WARM", holds_before=(), holds_after=())
     assert "first" not in counted(a_route(), known_before)
+
+
+def test_the_time_from_an_opt_out_to_its_stop_is_counted_and_no_other_stop() -> None:
+    stop = factories.a_cadence_command(command="stop", reason="unsubscribe", issued_at=T0 + 300 * SECOND)
+    bounce = msgspec.structs.replace(stop, reason="hard_bounce")
+    window = Window(None, T0)
+    for order, arrived_at in ((stop, T0), (bounce, T0), (stop, None)):
+        window.count(LeadState(), [order], NOBODY, shipped_context(), arrived_at)
+    assert window.everybody.counts == {"cadence:stop": 3, f"opt_out:{wait_bin(300 * SECOND)}": 1}
+
+
+def test_what_a_batch_did_is_told_apart_from_the_minute_it_falls_into() -> None:
+    lane = a_lane()
+    first = lane.run(arrive([a_profile()]), T0)
+    assert first.happened["routed"] == first.happened["first"] == 1
+    again = lane.run(arrive([an_activity(kind="unsubscribe", occurred_at=T0)], start=1), T0 + SECOND)
+    assert "first" not in again.happened
+    assert again.happened["cadence:stop"] == again.happened[f"opt_out:{wait_bin(SECOND)}"] == 1
+    assert lane.run(arrive([a_profile()]), T0 + SECOND).happened == {}, "a duplicate"
 
 
 def test_commands_and_verdicts_count_by_kind() -> None:
