@@ -23,11 +23,11 @@ from fastavro.validation import validate
 from schemas import plain
 from schemas.compat import conflicts, endless
 from streams.errors import LeadlaneError
+from streams.lane.registry import COMPATIBILITY
 from streams.lane.unreadable import invalid, shown
 
 HERE = Path(__file__).parent
 NAMESPACE = "leadlane"
-COMPATIBILITY = "FULL_TRANSITIVE"
 PASSING, FAILING = 1, 2  # examples that each newest version has at least
 EXAMPLE = re.compile(r"v(?P<version>\d+)\.[^.]+\.(?P<wanted>pass|fail)\.json")
 ID_SPAN = 100  # a record's ids are its hundred plus the version

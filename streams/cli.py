@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("streams.commands.doctor:doctor", "Check this machine, the settings and the cluster."),
     "broker": ("streams.commands.broker:broker", "Run an embedded Kafka in the foreground, for try-outs."),
     "topics": ("streams.commands.topics:topics", "Create and check the topics."),
-    "schemas": ("streams.commands.schemas:schemas", "Check and list the schemas of the records."),
+    "schemas": ("streams.commands.schemas:schemas", "Check, list and register the schemas of the records."),
     "policy": ("streams.commands.policy:policy", "Check, compare, publish and roll back policies."),
     "roster": ("streams.commands.roster:roster", "Apply a file of reps; who is there, who is away."),
     "approval": ("streams.commands.approval:approval", "Grant, revoke and list approvals of outreach."),

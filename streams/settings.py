@@ -32,6 +32,9 @@ def _matches(pattern: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+LOGIN = re.compile(r"//\S*@")  # in a URL: settings are printed, so it must stand elsewhere
+
+
 def _is_file(path: Path) -> Path:
     if not path.is_file():
         raise ValueError
@@ -40,7 +43,7 @@ def _is_file(path: Path) -> Path:
 
 Brokers = Annotated[str, _matches(r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*")]
 Name = Annotated[str, _matches(r"[A-Za-z0-9._-]{1,200}")]
-Url = Annotated[str, _matches(r"https?://\S+")]
+Url = Annotated[str, _matches(r"https?://[^\s@]+")]
 ReadableFile = Annotated[Path, AfterValidator(_is_file)]
 
 
@@ -156,7 +159,10 @@ class Settings(BaseSettings):
         "info", "debug, info, warning or error", "least level that is logged"
     )
     schema_registry_url: Url | None = _setting(
-        None, "http(s)://host:port", "Confluent Schema Registry; unset: the built-in catalogue", "http://localhost:8081"
+        None,
+        "http(s)://host:port without a login",
+        "Confluent Schema Registry; unset: the built-in catalogue",
+        "http://localhost:8081",
     )
     schema_registry_username: str | None = _setting(None, "a name", "who this client is to the registry", "leadlane")
     schema_registry_password: SecretStr | None = _setting(None, "a password", "never printed or logged", "(hidden)")
@@ -242,7 +248,7 @@ def _got_by_setting(error: ValidationError) -> dict[str, Any]:
 
 def _fault(name: str, got: Any) -> str:
     field = Settings.model_fields[name]
-    shown = "hidden" if field.annotation == SecretStr | None else f'"{got}"'
+    shown = "hidden" if field.annotation == SecretStr | None else f'"{LOGIN.sub("//(hidden)@", str(got))}"'
     return f"{variable(name)} is {shown}, expected {expectation(field)}, for example {example(field)}."
 
 
@@ -274,6 +280,9 @@ def _contradictions(settings: Settings) -> list[str]:
             for name in ("sasl_mechanism", "sasl_username", "sasl_password")
             if getattr(settings, name) is None
         ]
+    if (settings.schema_registry_username is None) != (settings.schema_registry_password is None):
+        unset = "password" if settings.schema_registry_password is None else "username"
+        faults.append(f"{variable(f'schema_registry_{unset}')} is not set, expected the other half of the login.")
     if (settings.ssl_certfile is None) != (settings.ssl_keyfile is None):
         unset = "ssl_keyfile" if settings.ssl_keyfile is None else "ssl_certfile"
         faults.append(f"{variable(unset)} is not set, expected the other half of certificate and key.")

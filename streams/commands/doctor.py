@@ -14,7 +14,6 @@ from streams.errors import LeadlaneError, NotReady
 from streams.settings import Settings, load_settings
 
 OLDEST_PYTHON = (3, 11)
-REGISTRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +171,17 @@ def look_at_alarms(settings: Settings) -> Finding:
 
 
 def look_at_registry(settings: Settings) -> Finding:
-    """Does the schema registry answer?"""
-    import requests
+    """Does the schema registry answer, and has it our schemas?"""
+    from streams.kafka.registering import compare, told
+    from streams.kafka.registry import SchemaRegistry
 
-    url = f"{settings.schema_registry_url}".rstrip("/") + "/subjects"
-    try:
-        answer = requests.get(url, timeout=REGISTRY_SECONDS)
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        return Finding("schema registry", f"{error}", "Start it or correct LEADLANE_SCHEMA_REGISTRY_URL.")
-    return Finding("schema registry", f"{len(answer.json())} subjects at {settings.schema_registry_url}")
+    registry = SchemaRegistry(settings)
+    subjects = compare(registry)
+    faults, seen = [fault for subject in subjects for fault in subject.faults], f"{len(subjects)} subjects of ours"
+    if faults:
+        return Finding("schema registry", f"{registry.url} lacks what we need", "\n        ".join(faults))
+    others = told(subjects)
+    return Finding("schema registry", "; ".join([f"{seen} at {registry.url}", *others]), note=bool(others))
 
 
 def _tried(subject: str, look: Callable[[Settings], Finding], settings: Settings) -> Finding:

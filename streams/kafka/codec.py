@@ -29,8 +29,10 @@ def event_headers(event: Event) -> Headers:
 def _catalogue(settings: Settings) -> Catalogue:
     if settings.schema_registry_url is None:
         return BuiltInCatalogue()
-    carried: dict[str, list[str]] = {}
+    from streams.kafka.registry import SchemaRegistry  # a quarter of a second that nobody else needs
+
+    carried: dict[str, tuple[str, ...]] = {}
     for topic in TOPICS:
         if topic.record:
-            carried.setdefault(topic.record, []).append(topic.name)
-    return RegistryCatalogue(settings.schema_registry_url, {record: tuple(names) for record, names in carried.items()})
+            carried[topic.record] = (*carried.get(topic.record, ()), topic.name)
+    return RegistryCatalogue(SchemaRegistry(settings), carried)

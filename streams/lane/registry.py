@@ -1,8 +1,8 @@
 """Which schema a schema id means, and which id the schemas that we write have.
 
 Without a Schema Registry the ids are those of schemas/subjects.toml, stable across releases. With one
-(LEADLANE_SCHEMA_REGISTRY_URL) they are the registry's: our schemas are registered when they are first written, and
-unknown ids are fetched once.
+(LEADLANE_SCHEMA_REGISTRY_URL) they are the registry's, and unknown ids are fetched once. streams/kafka/registry.py
+speaks to it.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ from __future__ import annotations
 import json
 import time
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Protocol
-
-import requests
 
 from schemas.compat import conflicts, endless
 from streams.errors import LeadlaneError
 
 SUBJECTS = "subjects.toml"
-ANSWER_SECONDS = 5.0  # a lane waits for the registry; longer would cost it its session
+COMPATIBILITY = "FULL_TRANSITIVE"
 UNKNOWN_SECONDS = 60.0  # an id that the registry does not know is asked for again after this long ...
 MOST_ID = (1 << 31) - 1  # a registry's ids are positive and have 31 bits
 UNKNOWN_LIMIT = 10_000  # ... and no more than this many are remembered
@@ -30,6 +29,10 @@ class RegistryUnreachable(LeadlaneError):
     """The Schema Registry does not answer: the operator's. No record is to blame, so the lane waits."""
 
     exit_code = 7
+
+
+class RegistryRefused(RegistryUnreachable):
+    """The Schema Registry answers, and takes our login or our schema for wrong: the operator's. The lane waits too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,25 @@ class BuiltInCatalogue:
         return self._by_record[record][-1]
 
 
-class RegistryCatalogue:
-    """The ids of a Confluent Schema Registry; user and password may stand in the URL."""
+class Registry(Protocol):
+    """What is asked of a Schema Registry; each call may raise RegistryUnreachable."""
 
-    def __init__(self, url: str, topics: dict[str, tuple[str, ...]], session: requests.Session | None = None) -> None:
-        self._url = url.rstrip("/")
+    def schema(self, schema_id: int) -> Any | None:
+        """The Avro document of an id; None: nobody knows it."""
+
+    def id_of(self, subject: str, document: Any) -> int | None:
+        """The id of this very schema under a subject; None: it is not registered there."""
+
+    def register(self, subject: str, document: Any) -> int:
+        """Register a schema; its id."""
+
+
+class RegistryCatalogue:
+    """The ids of a Schema Registry. What it does not have of ours is registered when it is first written."""
+
+    def __init__(self, registry: Registry, topics: Mapping[str, tuple[str, ...]]) -> None:
+        self._registry = registry
         self._topics = topics  # record -> the topics that carry it: one subject each
-        self._http = session or requests.Session()
         self._ours = shipped()
         self._known: dict[int, Schema] = {}
         self._unknown: dict[int, float] = {}
@@ -105,27 +120,31 @@ class RegistryCatalogue:
             return known
         if not 0 < schema_id <= MOST_ID or time.monotonic() < self._unknown.get(schema_id, 0.0):
             return None
-        answer = self._ask("GET", f"/schemas/ids/{schema_id}")
-        if answer is None:
+        document = self._registry.schema(schema_id)
+        if document is None:
             if len(self._unknown) >= UNKNOWN_LIMIT:
                 self._unknown.clear()
             self._unknown[schema_id] = time.monotonic() + UNKNOWN_SECONDS
             return None
-        schema = self._known[schema_id] = self._schema(schema_id, json.loads(answer["schema"]))
+        schema = self._known[schema_id] = self._schema(schema_id, document)
         return schema
 
     def written(self, record: str) -> Schema:
-        """Registers the newest version of `record` under each of its topics, once."""
+        """The newest version of `record`, with the id that it has under each of its topics."""
         if record not in self._written:
             newest = self._ours[record][-1]
-            body = {"schema": json.dumps(newest.document)}
-            for topic in self._topics[record]:
-                answer = self._ask("POST", f"/subjects/{topic}-value/versions", body)
-                if answer is None:
-                    raise RegistryUnreachable(f"{self._url} does not take schemas for subject {topic}-value")
-                schema_id = answer["id"]  # the same document has the same id under every subject
-            self._written[record] = Schema(schema_id, record, newest.version, newest.document)
+            ids = {topic: self._id(subject_of(topic), newest.document) for topic in self._topics[record]}
+            if len(set(ids.values())) > 1:  # one value goes to all of them
+                raise RegistryRefused(
+                    f"{record} has the ids {ids}: expected one id for the same schema under every subject. Delete what"
+                    " was registered by another way, then run `leadlane schemas register`."
+                )
+            self._written[record] = Schema(min(ids.values()), record, newest.version, newest.document)
         return self._written[record]
+
+    def _id(self, subject: str, document: dict[str, Any]) -> int:
+        found = self._registry.id_of(subject, document)
+        return self._registry.register(subject, document) if found is None else found
 
     def _schema(self, schema_id: int, document: Any) -> Schema:
         name = document.get("name", "") if isinstance(document, dict) else ""
@@ -133,24 +152,10 @@ class RegistryCatalogue:
         ours = next((s for s in self._ours.get(record, ()) if s.document == document), None)
         return Schema(schema_id, record, ours.version if ours else None, document if isinstance(document, dict) else {})
 
-    def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any] | None:
-        try:
-            answer = self._http.request(method, self._url + path, json=body, timeout=ANSWER_SECONDS)
-            if answer.status_code == 404:
-                return None
-            if answer.status_code == 409:
-                raise RegistryUnreachable(
-                    f"{method} {path}: the registry finds our schema incompatible with what is registered:"
-                    f" {answer.text[:300]}. Compare with `leadlane schemas check`, then mend the subject."
-                )
-            answer.raise_for_status()
-            result: dict[str, Any] = answer.json()
-        except requests.RequestException as error:
-            raise RegistryUnreachable(
-                f"{method} {self._url}{path} gave {error}, expected an answer within {ANSWER_SECONDS:g} s."
-                " Check LEADLANE_SCHEMA_REGISTRY_URL and that the registry runs."
-            ) from error
-        return result
+
+def subject_of(topic: str) -> str:
+    """The registry's name for the values of a topic (TopicNameStrategy)."""
+    return f"{topic}-value"
 
 
 def resolution_faults(writer: Schema, reader: Schema) -> list[str]:

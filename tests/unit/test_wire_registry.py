@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
 
@@ -14,9 +16,12 @@ import pytest
 from fastavro import parse_schema, schemaless_writer
 
 from schemas import plain
-from streams.lane.registry import BuiltInCatalogue, RegistryCatalogue, RegistryUnreachable, shipped
+from streams.kafka import registry as client
+from streams.kafka.registry import SchemaRegistry
+from streams.lane.registry import BuiltInCatalogue, RegistryCatalogue, RegistryRefused, RegistryUnreachable, shipped
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import Wire
+from streams.settings import load_settings
 from tests.factories import a_case, a_score, an_intent
 
 TOPICS = {
@@ -28,27 +33,35 @@ SCORES = "signals.scores"
 
 
 class Registry:
-    """What a Confluent Schema Registry answers to the two requests that we make."""
+    """What a Confluent Schema Registry answers to the three requests of a lane; one namespace for all subjects."""
 
     def __init__(self) -> None:
         self.schemas: list[dict[str, Any]] = []
+        self.subjects: set[str] = set()
         self.asked: list[str] = []
+        self.login: str | None = None
         self.refuses: int | None = None
+        self.is_silent = threading.Event()
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                registry.asked.append(f"GET {self.path}")
+                registry.hear(self)
                 number = int(self.path.rpartition("/")[2])
-                known = 1 <= number <= len(registry.schemas)
-                self.answer(
-                    200 if known else 404, {"schema": json.dumps(registry.schemas[number - 1])} if known else {}
-                )
+                if 1 <= number <= len(registry.schemas):
+                    return self.answer(200, {"schema": json.dumps(registry.schemas[number - 1])})
+                return self.answer(404, {"error_code": 40403, "message": f"Schema {number} not found"})
 
             def do_POST(self) -> None:
-                registry.asked.append(f"POST {self.path}")
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self.answer(200, {"id": registry.add(json.loads(body["schema"]))})
+                registry.hear(self)
+                schema = json.loads(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["schema"])
+                subject = self.path.split("/")[2].partition("?")[0]
+                if "/versions" in self.path:
+                    registry.subjects.add(subject)
+                    return self.answer(200, {"id": registry.add(schema)})
+                if subject in registry.subjects and schema in registry.schemas:
+                    return self.answer(200, {"subject": subject, "version": 1, "id": registry.add(schema)})
+                return self.answer(404, {"error_code": 40401, "message": f"Subject {subject} not found"})
 
             def answer(self, status: int, body: dict[str, Any]) -> None:
                 content = json.dumps(body).encode()
@@ -60,10 +73,16 @@ class Registry:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
+
+    def hear(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked.append(f"{request.command} {request.path.partition('?')[0]}")
+        self.login = request.headers["Authorization"]
+        if self.is_silent.is_set():
+            time.sleep(0.3)
 
     def add(self, schema: dict[str, Any]) -> int:
         if schema not in self.schemas:
@@ -84,7 +103,11 @@ def registry() -> Iterator[Registry]:
 
 
 def wire_of(registry: Registry) -> Wire:
-    return Wire(RegistryCatalogue(registry.url + "/", TOPICS))
+    return Wire(RegistryCatalogue(registry_at(registry.url + "/"), TOPICS))
+
+
+def registry_at(url: str, **login: object) -> SchemaRegistry:
+    return SchemaRegistry(load_settings(schema_registry_url=url, **login))
 
 
 def scores_schema(edit: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
@@ -119,15 +142,63 @@ def test_ids_are_the_registrys_and_each_schema_is_asked_for_once(registry: Regis
         value = wire.encode(a_score())
         assert value[:5] == b"\0\0\0\0\x01"
         assert wire.decode(SCORES, value) == a_score()
-    assert registry.asked == ["POST /subjects/signals.scores-value/versions", "GET /schemas/ids/1"]
+    assert registry.asked == [
+        "POST /subjects/signals.scores-value",
+        "POST /subjects/signals.scores-value/versions",
+        "GET /schemas/ids/1",
+    ]
+
+
+def test_what_is_registered_is_looked_up_and_not_registered_again(registry: Registry) -> None:
+    wire_of(registry).encode(a_score())
+    registry.asked.clear()
+    wire_of(registry).encode(a_score())
+    assert registry.asked == ["POST /subjects/signals.scores-value"]
 
 
 def test_a_record_of_two_topics_is_registered_under_both(registry: Registry) -> None:
     wire_of(registry).encode(a_case())
-    assert registry.asked == [
-        "POST /subjects/cases.events-value/versions",
-        "POST /subjects/cases.open-value/versions",
-    ]
+    assert registry.subjects == {"cases.events-value", "cases.open-value"}
+
+
+def test_the_login_goes_to_the_registry_and_into_no_message(registry: Registry) -> None:
+    there = registry_at(registry.url, schema_registry_username="ann", schema_registry_password="s3cret:word")
+    Wire(RegistryCatalogue(there, TOPICS)).encode(a_score())
+    assert registry.login == "Basic " + base64.b64encode(b"ann:s3cret:word").decode()
+    registry.refuses = 401
+    with pytest.raises(
+        RegistryRefused, match=r"refused our login .* Correct LEADLANE_SCHEMA_REGISTRY_USERNAME"
+    ) as caught:
+        there.schema(99)
+    assert "s3cret" not in f"{caught.value} {caught.value.__cause__!r}"
+
+
+def test_who_may_only_read_is_told_to_register_first(registry: Registry) -> None:
+    registry.refuses = 403
+    with pytest.raises(RegistryRefused, match=r"does not allow us .* `leadlane schemas register`"):
+        wire_of(registry).encode(a_score())
+
+
+def test_a_wrong_root_is_no_unknown_schema(registry: Registry) -> None:
+    registry.refuses = 418
+    with pytest.raises(RegistryRefused, match=r"Does LEADLANE_SCHEMA_REGISTRY_URL name its root"):
+        wire_of(registry).decode(SCORES, b"\0\0\0\0\x07.")
+
+
+def test_who_waited_in_vain_does_not_wait_again_at_once(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's lanes share one event loop: each of them waiting in turn would cost it its session."""
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(client, "LONG_SECONDS", 0.05)
+    monkeypatch.setattr(client, "AWAY_SECONDS", 0.4)
+    wire = wire_of(registry)
+    registry.is_silent.set()
+    for _ in range(5):
+        with pytest.raises(RegistryUnreachable, match="expected an answer within"):
+            wire.encode(a_score())
+    assert len(registry.asked) == 1
+    registry.is_silent.clear()
+    time.sleep(0.4)
+    assert wire.decode(SCORES, wire.encode(a_score())) == a_score()
 
 
 def test_a_sender_with_an_older_schema_is_read_with_our_defaults(registry: Registry) -> None:
@@ -216,7 +287,7 @@ def test_an_id_that_no_registry_gives_is_not_asked_for(registry: Registry) -> No
 def test_a_registry_that_is_away_is_nobodys_bad_record(registry: Registry) -> None:
     wire = wire_of(registry)
     registry.refuses = 503
-    with pytest.raises(RegistryUnreachable, match=r"gave 503 Server Error.*Check LEADLANE_SCHEMA_REGISTRY_URL"):
+    with pytest.raises(RegistryUnreachable, match=r"got 503 .* LEADLANE_SCHEMA_REGISTRY_URL"):
         wire.decode(SCORES, b"\0\0\0\0\x01.")
     registry.refuses = None
     assert wire.decode(SCORES, wire.encode(a_score())) == a_score()
@@ -224,15 +295,15 @@ def test_a_registry_that_is_away_is_nobodys_bad_record(registry: Registry) -> No
 
 def test_a_registry_that_refuses_our_schema_says_what_to_compare(registry: Registry) -> None:
     registry.refuses = 409
-    with pytest.raises(RegistryUnreachable, match=r"finds our schema incompatible .* `leadlane schemas check`"):
+    with pytest.raises(
+        RegistryUnreachable, match=r"finds our schema incompatible .* `leadlane schemas check --registry`"
+    ):
         wire_of(registry).encode(a_score())
 
 
 def test_a_registry_that_is_not_there() -> None:
-    wire = Wire(RegistryCatalogue("http://127.0.0.1:9", TOPICS))
-    with pytest.raises(
-        RegistryUnreachable, match=r"POST http://127.0.0.1:9/subjects/signals.scores-value/versions gave"
-    ):
+    wire = Wire(RegistryCatalogue(registry_at("http://127.0.0.1:9"), TOPICS))
+    with pytest.raises(RegistryUnreachable, match=r"http://127.0.0.1:9, asked for the schema of signals.scores-value"):
         wire.encode(a_score())
 
 
