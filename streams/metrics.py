@@ -107,6 +107,27 @@ GUARD_POINTS = Gauge(
     "leadlane_guard_points", "Points by which the capacity guard raises the queue's thresholds (lab).", ("queue",)
 )
 
+# --- the HTTP sink ----------------------------------------------------------------------------------------------------
+SINK_RECORDS = Counter(
+    "leadlane_sink_records_total",
+    "Records that the sink is done with, by target: delivered, parked, filtered (the target does not want it).",
+    ("target", "outcome"),
+)
+SINK_RETRIES = Counter(
+    "leadlane_sink_retries_total", "Tries that failed and are repeated, by why: status, timeout, connection.",
+    ("target", "why"),
+)  # fmt: skip
+SINK_SECONDS = Histogram(
+    "leadlane_sink_delivery_seconds", "From the record's writing in Kafka to the target's yes.", ("target",),
+    buckets=(*SECONDS, 30, 60, 300, 900, 3600, 86_400),
+)  # fmt: skip
+SINK_LAG_RECORDS = Gauge(
+    "leadlane_sink_lag_records", "Records before which the target's group has not finished, of this process.",
+    ("target", "topic"),
+)  # fmt: skip
+SINK_WAITING = Gauge("leadlane_sink_waiting", "Deliveries in this process's memory: tried now, or waiting.", ("target",))
+SINK_UP = Gauge("leadlane_sink_target_up", "1 when the target's last answers were good, 0 when none is.", ("target",))
+
 # --- the lab ----------------------------------------------------------------------------------------------------------
 LAB_RECORDS = Counter(
     "leadlane_lab_records_total",

@@ -41,7 +41,7 @@ ROLES: Mapping[Role, str] = {
     Role.CONTROL: "Read whole by every worker: one partition, compacted",
     Role.OUTPUT: "Written by the lanes, in the transaction of the input",
     Role.STATE: "The lanes' own",
-    Role.AUDIT: "Written and read outside the lanes: one partition",
+    Role.AUDIT: "Written and read outside the lanes",
 }
 FEATURES_HEAD = """\
 # Features

@@ -136,6 +136,10 @@ POSITIONS = Topic(
     "sources.positions", Role.AUDIT, "SourcePosition", "<source>/<stream>", "how far the gateway has read by polling",
     compacted=True, single=True,
 )  # fmt: skip
+PARKED = Topic(
+    "sink.parked", Role.AUDIT, "ParkedDelivery", "lead_id",
+    "what a target of the HTTP sink did not take, as it came, and orders to deliver it again",
+)  # fmt: skip
 STATE = Topic("lane.state", Role.STATE, None, "lead_id", "packed lead state: the lanes' changelog", compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
@@ -143,7 +147,7 @@ TOPICS: tuple[Topic, ...] = (
     POLICIES, ROSTER, APPROVALS, SWITCHES, MODELS, ALARMS, GUARDS,
     ROUTED, LEAD_SCORES, CADENCES, CASE_EVENTS, CASES_OPEN, VERDICTS, DECISIONS, EXAMPLES, STATS, DEAD_LETTERS,
     JOURNAL, STATE,
-    HISTORY, LAB_STATE, RESYNC, POSITIONS,
+    HISTORY, LAB_STATE, PARKED, RESYNC, POSITIONS,
 )  # fmt: skip
 TOPIC: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 INPUTS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.role is Role.INPUT)

@@ -29,6 +29,7 @@ from streams.core.sources import SourcePosition
 from streams.core.windows import WindowStats
 from streams.lane import codec
 from streams.lane.deadletters import DeadLetter
+from streams.lane.parked import ParkedDelivery
 from streams.lane.processor import Headers, JournalEntry
 from streams.lane.registry import Catalogue, Schema, resolution_faults
 from streams.lane.unreadable import UnreadableRecord, invalid, shown
@@ -52,6 +53,7 @@ TYPES: dict[str, type[Record]] = {
     **context.RECORD,
     "DeadLetter": DeadLetter,
     "JournalEntry": JournalEntry,
+    "ParkedDelivery": ParkedDelivery,
     "WindowStats": WindowStats,
     "ResyncRequest": ResyncRequest,
     "SourcePosition": SourcePosition,
@@ -221,6 +223,8 @@ def _identity(record: type[Record]) -> Callable[[Any], str]:
             return lambda answer: f"{answer.decision_id}/{answer.request_id}/OutreachVerdict"
         case "DeadLetter":
             return lambda letter: f"{letter.topic}-{letter.partition}-{letter.offset}/DeadLetter"
+        case "ParkedDelivery":
+            return lambda parked: f"{parked.target}/{parked.topic}-{parked.partition}-{parked.offset}/ParkedDelivery"
         case "EmitExample":
             return lambda example: f"{example.lead_id}/{example.example_id}/TrainingExample"
         case "WindowStats":
