@@ -91,6 +91,8 @@ def test_every_example_is_a_value_that_is_taken(name: str, monkeypatch: pytest.M
     monkeypatch.setenv("LEADLANE_SASL_MECHANISM", "PLAIN")
     monkeypatch.setenv("LEADLANE_SASL_USERNAME", "leadlane")
     monkeypatch.setenv("LEADLANE_SASL_PASSWORD", "secret")
+    monkeypatch.setenv("LEADLANE_SCHEMA_REGISTRY_USERNAME", "leadlane")
+    monkeypatch.setenv("LEADLANE_SCHEMA_REGISTRY_PASSWORD", "secret")
     monkeypatch.setenv(variable(name), example(Settings.model_fields[name]))
     assert getattr(load_settings(), name) is not None
 
