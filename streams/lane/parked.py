@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 
+from streams.core.events import Count
 from streams.lane.deadletters import Header
 
 
@@ -21,7 +20,7 @@ class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     value: bytes
     headers: tuple[Header, ...]
     delivery_id: str  # the same at every try and after a redrive
-    tries: Annotated[int, msgspec.Meta(ge=0)]  # 0: unreadable, or overtaken by a newer record
+    tries: Count  # 0: unreadable, or overtaken by a newer record
     status: int | None  # of the last answer; None: there was none
     error: str
     parked_at: int
