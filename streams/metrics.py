@@ -7,7 +7,7 @@ governance.stats, for example `due:sales:late`: one addition per name and batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import exp
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
@@ -70,6 +70,9 @@ TRANSACTION_RECORDS = Histogram(
 )
 LAG_RECORDS = Gauge("leadlane_lag_records", "Input records not yet committed by this worker's lanes.", ("topic",))
 LANES = Gauge("leadlane_lanes", "Lanes that there are, on all workers together: LEADLANE_LANES.")
+BROKER_SILENCE_SECONDS = Gauge(
+    "leadlane_broker_silence_seconds", "Since when no broker has taken this worker's offsets, offered once a second."
+)
 LANES_ASSIGNED = Gauge("leadlane_lanes_assigned", "Lanes that the group gave to this worker.")
 LANES_OPEN = Gauge("leadlane_lanes_open", "Lanes of this worker that are restored and running.")
 LEADS = Gauge("leadlane_leads", "Leads in the memory of this worker: running and warm lanes.", ("kind",))
@@ -125,7 +128,9 @@ SINK_LAG_RECORDS = Gauge(
     "leadlane_sink_lag_records", "Records before which the target's group has not finished, of this process.",
     ("target", "topic"),
 )  # fmt: skip
-SINK_WAITING = Gauge("leadlane_sink_waiting", "Deliveries in this process's memory: tried now, or waiting.", ("target",))
+SINK_WAITING = Gauge(
+    "leadlane_sink_waiting", "Deliveries in this process's memory: tried now, or waiting.", ("target",)
+)
 SINK_UP = Gauge("leadlane_sink_target_up", "1 when the target's last answers were good, 0 when none is.", ("target",))
 
 # --- the lab ----------------------------------------------------------------------------------------------------------
@@ -193,6 +198,12 @@ MODEL_QUALITY = Gauge(
     "leadlane_model_quality", "log_loss, ece, lift_at_10 ... of the newest matured labels (lab).", ("measure",)
 )
 
+# A series that appears with its first event has no increase that an alert could see.
+for _fault in ("unauthorised", "on_hold", "unasked"):
+    WRONG_SENDS.labels(_fault)
+for _what in ("model", "policy"):
+    LAB_ROLLBACKS.labels(_what)
+
 _events: dict[str, Counter] = {}
 _LABELLED: Mapping[str, Counter] = {
     "tier": ROUTED,
@@ -216,6 +227,13 @@ def count(counts: Mapping[str, int]) -> None:
             topic, _, outcome = key.partition("/")
             counter = _events[key] = EVENTS.labels(topic, outcome)
         counter.inc(amount)
+
+
+def expect(topics: Iterable[str]) -> None:
+    """Show the dead letters of these inputs before there are any."""
+    for topic in topics:
+        EVENTS.labels(topic, "dead")
+        SKIPPED.labels(topic)
 
 
 def happened(counts: Mapping[str, int]) -> None:

@@ -28,7 +28,7 @@ from streams.demo.simulator import SPAN_MS, TOPIC_OF, Message, traffic
 from streams.demo.stage import ACTOR, REASON, REPS, control_topics, demo_policy
 from streams.demo.summary import Account, Learned, Tally, summary
 from streams.demo.view import Screen, Snapshot
-from streams.demo.worker import LabProcess, WorkerProcess, running
+from streams.demo.worker import LabProcess, WorkerProcess, running, scrape_targets
 from streams.demo.world import people
 from streams.kafka import admin
 from streams.kafka.changes import ACTIVE
@@ -48,6 +48,7 @@ SETTLE_SECONDS = 0.5
 WAIT_SECONDS = 0.1
 LEARN_SECONDS = 10.0  # for the lab to learn what is left
 LINGER_MS = 1
+TARGETS = "targets.json"  # where worker and lab serve their metrics, in the folder of data and logs
 INTERVAL, MODEL_SECONDS = "LEADLANE_LAB_MODEL_INTERVAL_SECONDS", "5"
 
 
@@ -83,6 +84,8 @@ def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]
         worker = WorkerProcess(broker.bootstrap, settings.lanes, folder / "worker.log")
         lab = LabProcess(broker.bootstrap, settings.lanes, folder / "lab.log", **{INTERVAL: MODEL_SECONDS})
         with running(worker, lab):
+            (folder / TARGETS).write_text(scrape_targets(worker, lab))
+            screen.say(f"metrics: {worker.url}/metrics, {lab.url}/metrics; for Prometheus: {folder / TARGETS}")
             with screen:
                 result = stage.play(worker, lab)
             report(result, stage.tally, broker.bootstrap)

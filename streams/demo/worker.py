@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -161,6 +162,14 @@ class LabProcess(Process):
     def _figure(self, name: str) -> int:
         found = re.search(rf"^{name} (\S+)$", self.exposition(), re.M)
         return int(float(found[1])) if found else 0
+
+
+def scrape_targets(*processes: Process) -> str:
+    """Where they serve their metrics, as a file of targets for Prometheus (file_sd), JSON."""
+    groups = [
+        {"targets": [process.url.removeprefix("http://")], "labels": {"job": process.command}} for process in processes
+    ]
+    return json.dumps(groups, indent=1) + "\n"
 
 
 @contextmanager

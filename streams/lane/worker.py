@@ -61,6 +61,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def run(self) -> None:
         """Check, read the control topics, join, work; raises the reason if it ends for another than `stop()`."""
         tasks: list[asyncio.Task[None]] = []
+        metrics.expect(self.job.processor.inputs)
         log.info("worker %s of %s starts, core: %s", self.settings.slot or "-", self.settings.app_id, core_in_words())
         if self.job.warm_up is not None:
             Thread(target=self.job.warm_up, name="warm-up", daemon=True).start()
@@ -250,6 +251,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     def _measure(self) -> None:
         lanes = list(self.lanes.values())
         metrics.LANES.set(self.settings.lanes)
+        metrics.BROKER_SILENCE_SECONDS.set(time.monotonic() - self._heard_at)
         metrics.LANES_ASSIGNED.set(len(lanes))
         metrics.LANES_OPEN.set(sum(lane.is_open for lane in lanes))
         metrics.LEADS.labels("running").set(sum(len(lane.store) for lane in lanes))
