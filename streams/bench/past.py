@@ -20,6 +20,7 @@ from streams.core.events import Event
 from streams.demo.simulator import START_AT, Message, traffic
 from streams.demo.stage import control_records
 from streams.kafka.codec import event_headers, wire_for
+from streams.lane.chain import NO_HEAD, chained
 from streams.lane.job import Job, LaneSettings, load_job
 from streams.lane.lane import Position
 from streams.lane.merge import in_order
@@ -112,7 +113,7 @@ def decided(records: Iterable[Written], controls: Sequence[Control], lanes: int,
 def _lane(
     job: Job, number: int, records: list[Record], contexts: Contexts, controls: dict[str, list[Record]], size: int
 ) -> LaneHistory:
-    store, seq, position = DictStore(), 0, dict[str, int]()
+    store, seq, position, head = DictStore(), 0, dict[str, int](), NO_HEAD
     outputs: dict[str, list[Record]] = {topic: [] for topic in job.outputs}
     journal: list[Record] = []
     state: list[Record] = []
@@ -132,7 +133,9 @@ def _lane(
         store.apply(outcome.changed)
         entry = JournalEntry(number, seq, now, first, dict(position), len(taken), len(due), known)
         seq += len(taken) + len(due)
-        after = msgspec.msgpack.encode(Position(dict(position), seq, now))
+        if job.chained in outcome.outputs:
+            outcome.outputs[job.chained], head = chained(outcome.outputs[job.chained], head)
+        after = msgspec.msgpack.encode(Position(dict(position), seq, now, head))
         for topic, sent in outcome.outputs.items():
             _append(outputs.setdefault(topic, []), topic, number, sent, now)
         changed = [OutputRecord(key, packed) for key, packed in outcome.changed.items()]

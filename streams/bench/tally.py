@@ -80,6 +80,7 @@ def tally_job(
         outputs=(output,),
         state=state,
         journal=journal,
+        chained=output,
     )
 
 

@@ -68,6 +68,7 @@ class Job(NamedTuple):
     on_commit: Callable[[Batch, float], object] | None = None  # told each committed batch, and the seconds it took
     state: str = topics.STATE.name
     journal: str = topics.JOURNAL.name
+    chained: str = ""  # the output through which a chain of hashes goes, see streams/lane/chain.py; "": none
 
     @property
     def lane_topics(self) -> tuple[str, ...]:

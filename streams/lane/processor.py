@@ -16,7 +16,11 @@ Headers = Sequence[tuple[str, bytes]]
 RESERVED = b"\0"
 POSITION = RESERVED + b"position"
 STATISTICS = RESERVED + b"statistics"
-KEPT = (STATISTICS,)
+ERASURES = RESERVED + b"erasures"
+KEPT = (STATISTICS, ERASURES)
+# What stands in the place of a lead that was erased, when history is decided again: key of records whose value is null,
+# and of timers. A lane never sees it.
+ERASED = RESERVED + b"erased"
 
 
 class InputRecord(Protocol):

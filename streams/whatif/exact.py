@@ -4,6 +4,8 @@ Compared are every output record of the window with its key, value, headers and 
 topic, and of the states, the last value of each key, where the window reaches the end of history. The journal must
 cover every input once: no gap, no overlap, nothing left over.
 
+The chain through the decisions (streams/lane/chain.py) is no part of what is decided: it is proved by itself.
+
 Law of this module: it knows bytes, not what they mean; streams/whatif/wrong.py decodes what it finds. With unchanged
 versions everything it counts but EVENTS, TRANSACTIONS and DECISIONS is 0, after whatever was done to the lanes.
 """
@@ -14,10 +16,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from streams import topics
+from streams.lane.chain import NO_HEAD, Proof, head_in, without_heads
 from streams.lane.job import Job
 from streams.lane.privates import Record
-from streams.lane.processor import POSITION, OutputRecord
+from streams.lane.processor import ERASED, POSITION, OutputRecord
 from streams.lane.replay import BrokenJournal, Contexts, replay
 from streams.whatif.history import LaneHistory
 from streams.whatif.window import Window
@@ -26,10 +31,17 @@ Sent = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...], int]  # 
 EVERYTHING = Window()
 FAULTS = (
     "broken_journals", "not_decided", "outputs_missing", "outputs_extra", "outputs_misplaced", "states_wrong",
+    "chains_broken",
 )  # fmt: skip
 FIGURES = ("events", "transactions", "decisions", *FAULTS)
 SHOWN = 20  # output records of each kind that are kept to be shown, per lane
 DECIDED = "/decided"  # end of the counts of what had an effect
+
+
+class Head(msgspec.Struct):
+    """The part of a lane's position that the end of its chain must agree with."""
+
+    chain: bytes = NO_HEAD
 
 
 class LaneCheck(NamedTuple):
@@ -39,7 +51,7 @@ class LaneCheck(NamedTuple):
     figures: dict[str, int]
     missing: list[tuple[str, Sent]]  # decided again, but not recorded
     extra: list[tuple[str, Sent]]  # recorded, but not decided again
-    broken: str = ""  # why the journal cannot be decided again
+    broken: str = ""  # why the journal cannot be decided again, or the chain does not hold
 
 
 def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window = EVERYTHING) -> LaneCheck:
@@ -48,6 +60,11 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
     whole = not journal or not window.over(journal[-1].now)
     window, start = window.after(past.start.now), past.start
     figures: Counter[str] = Counter()
+    kept = last_by_key((record.key, record.value) for record in past.state)
+    position = kept.pop(POSITION, None)
+    unlinked, chain_fault = _unchained(job, past, position if whole else None)
+    figures["chains_broken"] = bool(chain_fault)
+    past = past._replace(outputs={**past.outputs, **unlinked})
     tapes = {
         topic: (Last if topic in topics.TOPIC and topics.TOPIC[topic].compacted else Tape)(
             topic, window.part_of(records) if not _is_compacted(topic) else records
@@ -89,10 +106,22 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
         figures["not_decided"] = sum(
             record.offset >= after.get(topic, 0) for topic, records in past.inputs.items() for record in records
         )
-        kept = last_by_key((record.key, record.value) for record in past.state)
-        kept.pop(POSITION, None)
         figures["states_wrong"] = sum(states.get(key) != kept.get(key) for key in states.keys() | kept.keys())
-    return LaneCheck(past.lane, dict(figures), missing, extra)
+    return LaneCheck(past.lane, dict(figures), missing, extra, chain_fault)
+
+
+def _unchained(job: Job, past: LaneHistory, position: bytes | None) -> tuple[dict[str, list[Record]], str]:
+    """The chained output as it was decided, and what is wrong with its chain.
+
+    `position`: the packed position that its end must agree with; None where history does not reach its end.
+    """
+    records = past.outputs.get(job.chained, ())
+    proof = Proof(msgspec.msgpack.decode(position, type=Head).chain if position else NO_HEAD)
+    for record in records:
+        proof.see(record.offset, record.value, head_in(record.headers), blanked=record.key == ERASED)
+    proof.end()
+    fault = f"{job.chained}[{past.lane}]@{proof.broken.offset} {proof.broken.what}" if proof.broken else ""
+    return ({job.chained: without_heads(records)} if records else {}), fault
 
 
 def differences(figures: Mapping[str, int]) -> int:

@@ -28,6 +28,7 @@ FAULTLESS = {
     "outputs_extra": 0,
     "outputs_misplaced": 0,
     "states_wrong": 0,
+    "chains_broken": 0,
 }
 
 

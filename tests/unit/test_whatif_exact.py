@@ -26,6 +26,7 @@ from streams.whatif.story import Plan
 from streams.whatif.window import Window
 
 EVENTS, LANES = 1_500, 2
+UNCHAINED = {"chains_broken": 1}  # the chain through the decisions says so too
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "replay.md"
 SHIPPED = Path(__file__).parents[2] / "deploy" / "policy" / "default.yaml"
 
@@ -66,12 +67,14 @@ def test_a_history_decides_itself_again_without_a_difference() -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        pytest.param(lambda rows: rows[:-1], {"outputs_missing": 1}, id="one is lost"),
-        pytest.param(lambda rows: [*rows, rows[-1]], {"outputs_extra": 1}, id="one is there twice"),
-        pytest.param(lambda rows: [rows[1], rows[0], *rows[2:]], {"outputs_misplaced": 1}, id="two are swapped"),
+        pytest.param(lambda rows: rows[:-1], {"outputs_missing": 1, **UNCHAINED}, id="one is lost"),
+        pytest.param(lambda rows: [*rows, rows[-1]], {"outputs_extra": 1, **UNCHAINED}, id="one is there twice"),
+        pytest.param(
+            lambda rows: [rows[1], rows[0], *rows[2:]], {"outputs_misplaced": 1, **UNCHAINED}, id="two are swapped"
+        ),
         pytest.param(
             lambda rows: [altered(rows[0], value=rows[1].value), *rows[1:]],
-            {"outputs_missing": 1, "outputs_extra": 1},
+            {"outputs_missing": 1, "outputs_extra": 1, **UNCHAINED},
             id="another value",
         ),
         pytest.param(
