@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from streams.core.events import RECORD
 from streams.errors import LeadlaneError
+from streams.nearest import nearest
 
 COMMON = ("event_id", "lead_id", "occurred_at", "source")  # every record has them: never mapped as fields
 Scalar = str | float | bool | None
@@ -299,12 +299,6 @@ def leaves(fields: dict[str, Any], path: str = "") -> Iterable[tuple[str, FieldR
             yield from leaves(spec, at)
         else:
             yield at, spec
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """ "; nearest: x" or nothing."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; nearest: {close[0]}" if close else ""
 
 
 def instant(text: str, pattern: str, zone: ZoneInfo) -> int:

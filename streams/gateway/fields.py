@@ -1,0 +1,314 @@
+"""How one field of a record gets its value from one item: a rule is checked against the record's field, then compiled.
+
+Law of this module: a compiled field gives a plain value that msgspec can convert, None for "not stated", or raises
+BadValue with the path. What the field takes decides how a text is read: a number, true or false, a time, a day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import inspect
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from streams.gateway.paths import Arrived, Getter, getter, steps
+from streams.lane.unreadable import shown
+from streams.secret_refs import SecretRef
+
+Scalar = str | bool | int | float | None
+Value = Callable[[Arrived], Any]
+Step = Callable[[Any], Any]
+DAYS_FROM, MILLIS_TO = -719_162, 253_402_300_799_000  # bounds of streams/core/events.py: what tells days from times
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+DAY_MS = 86_400_000
+EPOCHS = {"epoch_s": 1000, "epoch_ms": 1}
+
+
+class BadValue(ValueError):
+    """A value is not what the rule expects."""
+
+
+class Part(BaseModel):
+    """A part of the rules: unknown names are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Scale(Part):
+    """A number from one range to another; what lies outside ends at its edge."""
+
+    from_: Annotated[tuple[float, float], Field(alias="from")]
+    to: tuple[float, float] = (0.0, 100.0)
+
+    @model_validator(mode="after")
+    def _has_width(self) -> Scale:
+        if self.from_[0] == self.from_[1]:
+            raise ValueError("expected two different numbers in from")
+        return self
+
+
+class FieldRule(Part):
+    """One field. The order of its parts: where from, null_values, lower or upper, map, date, scale, clamp, split, cut,
+    hash, prefix, default.
+    """
+
+    path: str | tuple[str | int, ...] | None = None
+    first_of: tuple[str | tuple[str | int, ...], ...] = ()  # the first path that states something
+    join: tuple[str, ...] = ()  # of paths, those that are stated, with `by` between them
+    by: str = " "
+    const: Any = None
+    null_values: tuple[str, ...] = ("",)  # these count as not stated
+    lower: bool = False
+    upper: bool = False
+    map: Mapping[str, Scalar] | None = None  # what is not listed is a fault, unless map_other is stated
+    map_other: Scalar = None  # "keep": as it came
+    date: str | None = None  # iso, epoch_s, epoch_ms or a strptime format; without: iso, or a number as it is
+    scale: Scale | None = None
+    clamp: tuple[float, float] | None = None
+    split: str | None = None  # a text into a list
+    cut: Annotated[int, Field(ge=1)] | None = None  # at most so many characters
+    hash: Literal["sha256"] | None = None  # 32 hex digits: makes an address an opaque id
+    key: SecretRef | None = None  # of the hash: without it, whoever guesses the address knows the id
+    prefix: str = ""
+    default: Scalar = None
+
+    @field_validator("map", mode="before")
+    @classmethod
+    def _texts(cls, table: Any) -> Any:
+        """A file's 1 and true are keys as well as "1" and "true"."""
+        return {text_of(key): value for key, value in table.items()} if isinstance(table, dict) else table
+
+    @model_validator(mode="after")
+    def _sound(self) -> FieldRule:
+        stated = [name for name in ("path", "first_of", "join", "const") if name in self.model_fields_set]
+        if len(stated) != 1:
+            raise ValueError(f"expected one of path, first_of, join or const, got {' and '.join(stated) or 'none'}")
+        if self.lower and self.upper:
+            raise ValueError("expected lower or upper, got both")
+        if self.key is not None and self.hash is None:
+            raise ValueError("expected hash beside key")
+        for path in self.paths():
+            steps(path)
+        return self
+
+    def paths(self) -> tuple[str | tuple[str | int, ...], ...]:
+        """Every path that it reads."""
+        return ((self.path,) if self.path is not None else ()) + self.first_of + self.join
+
+
+Spec = str | FieldRule | Mapping[str, Any]  # a path, a rule, or nested fields
+
+
+def is_rule(spec: Any) -> bool:
+    """A mapping that states where a value comes from is a rule; any other is nested fields."""
+    return isinstance(spec, dict) and bool({"path", "first_of", "join", "const"} & set(spec))
+
+
+def compiled(rule: FieldRule, kind: inspect.Type, where: str) -> Value:
+    """The rule as a function of an item, for a field of `kind`. ValueError: its constant or default does not fit."""
+    if "const" in rule.model_fields_set:
+        constant = fitting(rule.const, kind, where)
+        return lambda _item: constant
+    value: Value = _source(rule)
+    for step in (*_steps(rule, where), lambda found: fitting(found, kind, where)):
+        value = _then(value, step)
+    return value if rule.default is None else _or(value, fitting(rule.default, kind, where))
+
+
+def fitting(value: Any, kind: inspect.Type, where: str) -> Any:
+    """The value as `kind` takes it: texts are read, numbers become texts where the field is one."""
+    match kind:
+        case inspect.UnionType():
+            parts = [part for part in kind.types if not isinstance(part, inspect.NoneType)]
+            return fitting(value, parts[0], where)
+        case inspect.StrType():
+            return value if isinstance(value, str) else _text(value, where)
+        case inspect.FloatType():
+            return _number(value, where)
+        case inspect.IntType(ge=int(least)) if least == DAYS_FROM:
+            return _day(value, where)
+        case inspect.IntType(le=int(most)) if most == MILLIS_TO:
+            return _millis(value, where)
+        case inspect.IntType():
+            return _whole(value, where)
+        case inspect.BoolType():
+            return _truth(value, where)
+        case inspect.VarTupleType():
+            return [fitting(each, kind.item_type, where) for each in (value if isinstance(value, list) else [value])]
+        case inspect.DictType() if isinstance(value, dict):
+            return {name: fitting(each, kind.value_type, where) for name, each in value.items() if each is not None}
+    return value
+
+
+def text_of(value: Any) -> str:
+    """A scalar as a text, as JSON writes it: what `when` and `map` compare."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else str(value)
+
+
+def instant(text: str, pattern: str = "iso") -> int:
+    """The time in a text, ms UTC; without an offset it is UTC. ValueError: another format."""
+    if pattern in EPOCHS:
+        return round(float(text) * EPOCHS[pattern])
+    at = datetime.fromisoformat(text) if pattern == "iso" else datetime.strptime(text, pattern)  # noqa: DTZ007
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _source(rule: FieldRule) -> Getter:
+    nulls = frozenset(rule.null_values)
+
+    def stated(get: Getter) -> Getter:
+        def read(item: Arrived) -> Any:
+            found = get(item)
+            return None if found.__class__ is str and found in nulls else found
+
+        return read
+
+    gets = [stated(getter(path)) for path in rule.paths()]
+    if rule.join:
+        by = rule.by
+        return lambda item: by.join(text_of(found) for get in gets if (found := get(item)) is not None) or None
+    if len(gets) == 1:
+        return gets[0]
+    return lambda item: next((found for get in gets if (found := get(item)) is not None), None)
+
+
+def _steps(rule: FieldRule, where: str) -> list[Step]:
+    made: list[Step | None] = [
+        (lambda value: text_of(value).lower()) if rule.lower else None,
+        (lambda value: text_of(value).upper()) if rule.upper else None,
+        _mapped(rule, where) if rule.map is not None else None,
+        _dated(rule.date, where) if rule.date is not None else None,
+        _scaled(rule.scale, where) if rule.scale is not None else None,
+        _clamped(rule.clamp, where) if rule.clamp is not None else None,
+        _split(rule.split) if rule.split is not None else None,
+        _cut(rule.cut) if rule.cut is not None else None,
+        _hashed(rule.key) if rule.hash is not None else None,
+        (lambda value: rule.prefix + text_of(value)) if rule.prefix else None,
+    ]
+    return [step for step in made if step is not None]
+
+
+def _mapped(rule: FieldRule, where: str) -> Step:
+    table, other = rule.map or {}, rule.map_other
+    strict = "map_other" not in rule.model_fields_set
+
+    def look_up(value: Any) -> Any:
+        text = text_of(value)
+        if text in table:
+            return table[text]
+        if strict:
+            raise BadValue(f"{where} is {shown(value)}, expected one of {', '.join(table)}, or map_other in the rule")
+        return value if other == "keep" else other
+
+    return look_up
+
+
+def _dated(pattern: str, where: str) -> Step:
+    def read(value: Any) -> int:
+        try:
+            return instant(text_of(value), pattern)
+        except (ValueError, OverflowError):
+            raise BadValue(f"{where} is {shown(value)}, expected a time in the format {pattern}") from None
+
+    return read
+
+
+def _scaled(scale: Scale, where: str) -> Step:
+    (low, high), (first, last) = scale.from_, scale.to
+    slope, least, most = (last - first) / (high - low), min(first, last), max(first, last)
+    return lambda value: min(most, max(least, first + (_number(value, where) - low) * slope))
+
+
+def _clamped(clamp: tuple[float, float], where: str) -> Step:
+    low, high = clamp
+    return lambda value: min(high, max(low, _number(value, where)))
+
+
+def _split(by: str) -> Step:
+    return lambda value: [part for each in text_of(value).split(by) if (part := each.strip())] or None
+
+
+def _cut(most: int) -> Step:
+    return lambda value: text_of(value)[:most]
+
+
+def _hashed(key: SecretRef | None) -> Step:
+    if key is None:
+        return lambda value: hashlib.sha256(text_of(value).encode()).hexdigest()[:32]
+    secret = key.read().encode()
+    return lambda value: hmac.digest(secret, text_of(value).encode(), "sha256").hex()[:32]
+
+
+def _then(value: Value, step: Step) -> Value:
+    def stepped(item: Arrived) -> Any:
+        before = value(item)
+        return None if before is None else step(before)
+
+    return stepped
+
+
+def _or(value: Value, default: Any) -> Value:
+    def stated(item: Arrived) -> Any:
+        found = value(item)
+        return default if found is None else found
+
+    return stated
+
+
+# --- what a field takes -----------------------------------------------------------------------------------------------
+
+
+def _text(value: Any, where: str) -> str:
+    if isinstance(value, bool | int | float):
+        return text_of(value)
+    raise BadValue(f"{where} is {shown(value)}, expected a text")
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise BadValue(f"{where} is {shown(value)}, expected a number") from None
+
+
+def _whole(value: Any, where: str) -> int:
+    number = _number(value, where)
+    if number != number or number in (float("inf"), float("-inf")) or number != int(number):
+        raise BadValue(f"{where} is {shown(value)}, expected a whole number")
+    return int(number)
+
+
+def _truth(value: Any, where: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = text_of(value).lower()
+    if word not in ("true", "false", "1", "0", "yes", "no"):
+        raise BadValue(f"{where} is {shown(value)}, expected true or false")
+    return word in ("true", "1", "yes")
+
+
+def _millis(value: Any, where: str) -> int:
+    if isinstance(value, str) and not value.isdecimal():
+        try:
+            return instant(value)
+        except (ValueError, OverflowError):
+            raise BadValue(f"{where} is {shown(value)}, expected a time such as 2026-03-01T09:00:00Z, or ms") from None
+    return _whole(value, where)
+
+
+def _day(value: Any, where: str) -> int:
+    """Days since 1970-01-01 of an ISO date or time; a number is a time in ms."""
+    if isinstance(value, str) and not value.lstrip("-").isdecimal():
+        try:
+            return date.fromisoformat(value[:10]).toordinal() - EPOCH_DAY
+        except ValueError:
+            raise BadValue(f"{where} is {shown(value)}, expected a date such as 2026-03-01") from None
+    return _whole(value, where) // DAY_MS
