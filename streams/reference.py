@@ -42,6 +42,7 @@ ROLES: Mapping[Role, str] = {
     Role.OUTPUT: "Written by the lanes, in the transaction of the input",
     Role.STATE: "The lanes' own",
     Role.AUDIT: "Written and read outside the lanes",
+    Role.KEYS: "The keys of sealed texts, written and read by lanes and edges",
 }
 FEATURES_HEAD = """\
 # Features

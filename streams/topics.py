@@ -30,6 +30,7 @@ class Role(Enum):
     OUTPUT = "output"  # written inside the lane's transaction
     STATE = "state"  # the lane's own changelog
     AUDIT = "audit"  # one partition, written and read outside the lanes
+    KEYS = "keys"  # what opens sealed texts: lanes and edges write and read it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Topic:
     retention_ms: int = 30 * DAY_MS
     single: bool = False  # one partition, whatever the lane count
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    gone_within_ms: int | None = None  # compacted: what was deleted has left the disk after so long
 
     def partitions(self, lanes: int) -> int:
         return 1 if self.single else lanes
@@ -54,6 +56,8 @@ class Topic:
         common = {"max.message.bytes": str(self.max_message_bytes)}
         if not self.compacted:
             return {**common, "cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+        if self.gone_within_ms is not None:  # closes the segment that is being written, too
+            common["max.compaction.lag.ms"] = str(self.gone_within_ms)
         return {
             **common,
             "cleanup.policy": "compact",
@@ -140,6 +144,10 @@ PARKED = Topic(
     "sink.parked", Role.AUDIT, "ParkedDelivery", "lead_id",
     "what a target of the HTTP sink did not take, as it came, and orders to deliver it again",
 )  # fmt: skip
+KEYS = Topic(
+    "privacy.keys", Role.KEYS, "SubjectKey", "lead_id#key_id", "the leads' keys, wrapped; a tombstone destroys one",
+    compacted=True, gone_within_ms=HOUR_MS,
+)  # fmt: skip
 STATE = Topic("lane.state", Role.STATE, None, "lead_id", "packed lead state: the lanes' changelog", compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
@@ -147,7 +155,7 @@ TOPICS: tuple[Topic, ...] = (
     POLICIES, ROSTER, APPROVALS, SWITCHES, MODELS, ALARMS, GUARDS,
     ROUTED, LEAD_SCORES, CADENCES, CASE_EVENTS, CASES_OPEN, VERDICTS, DECISIONS, EXAMPLES, STATS, DEAD_LETTERS,
     JOURNAL, STATE,
-    HISTORY, LAB_STATE, PARKED, RESYNC, POSITIONS,
+    HISTORY, LAB_STATE, KEYS, PARKED, RESYNC, POSITIONS,
 )  # fmt: skip
 TOPIC: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 INPUTS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.role is Role.INPUT)

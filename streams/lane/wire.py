@@ -33,6 +33,8 @@ from streams.lane.parked import ParkedDelivery
 from streams.lane.processor import Headers, JournalEntry
 from streams.lane.registry import Catalogue, Schema, resolution_faults
 from streams.lane.unreadable import UnreadableRecord, invalid, shown
+from streams.privacy.fields import Personal, open_datum, personal_fields
+from streams.privacy.keys import SubjectKey
 from streams.topics import TOPICS, Role
 
 DAY_MS = 86_400_000
@@ -44,7 +46,8 @@ MAGIC = 0
 FRAME = 5  # bytes before the datum: the magic byte and the schema id, big-endian
 
 Record = msgspec.Struct | JournalEntry
-Reader = Callable[[bytes], Any]
+Opener = Callable[[str, dict[str, Any], tuple[Personal, ...]], None]  # opens the sealed texts of a record's datum
+Reader = Callable[[bytes, Opener | None], Any]
 Writer = Callable[[Any], bytes]
 
 TYPES: dict[str, type[Record]] = {
@@ -57,6 +60,7 @@ TYPES: dict[str, type[Record]] = {
     "WindowStats": WindowStats,
     "ResyncRequest": ResyncRequest,
     "SourcePosition": SourcePosition,
+    "SubjectKey": SubjectKey,
 }
 RECORD_OF = {topic.name: topic.record for topic in TOPICS if topic.record}
 NAME_OF: dict[type[Record], str] = {record: name for name, record in TYPES.items()}
@@ -73,16 +77,20 @@ class Wire:
         self._readers: dict[str, dict[bytes, Reader]] = {topic: {} for topic in RECORD_OF}
         self._writers: dict[type[Record], Writer] = {}
 
-    def decode(self, topic: str, value: bytes | None) -> Event:
+    def decode(self, topic: str, value: bytes | None, opener: Opener | None = None) -> Event:
         """The event that a lead-keyed input topic carries. Raises UnreadableRecord."""
-        return cast(Event, self.decode_any(topic, value))
+        return cast(Event, self.decode_any(topic, value, opener))
 
     def decode_control(self, topic: str, value: bytes | None) -> ControlRecord:
         """The record that a control topic carries. Raises UnreadableRecord."""
         return cast(ControlRecord, self.decode_any(topic, value))
 
-    def decode_any(self, topic: str, value: bytes | None) -> Record:
-        """The record that any topic of streams/topics.py carries. Raises UnreadableRecord."""
+    def decode_any(self, topic: str, value: bytes | None, opener: Opener | None = None) -> Record:
+        """The record that any topic of streams/topics.py carries. Raises UnreadableRecord.
+
+        Sealed texts go through `opener` before ranges are checked, which are those of the text; without one, a record
+        that has any is unreadable.
+        """
         if value is None:
             raise UnreadableRecord(f"value is null (a tombstone), expected {_a(RECORD_OF[topic])}")
         if len(value) > self._limits[topic]:
@@ -90,7 +98,7 @@ class Wire:
         reader = self._readers[topic].get(value[:FRAME])
         if reader is None:
             reader = self._new_reader(topic, value)
-        return cast(Record, reader(value))
+        return cast(Record, reader(value, opener))
 
     def encode(self, record: Record) -> bytes:
         """The framed bytes of an event, effect, control record, dead letter or journal entry."""
@@ -154,8 +162,9 @@ def _misplaced(event: Event, key: bytes | None, now: int) -> str:
 def _reader(written: Schema, ours: Schema, record: type[Record]) -> Reader:
     datum_from = _datum_reader(written, ours)
     convert = _journal_entry if record is JournalEntry else msgspec.convert
+    personal = personal_fields().get(written.record, ())
 
-    def read(value: bytes) -> Any:
+    def read(value: bytes, opener: Opener | None) -> Any:
         try:
             datum = datum_from(value)
         except Exception as error:  # hostile bytes: whatever they trip over, they are to blame
@@ -163,12 +172,28 @@ def _reader(written: Schema, ours: Schema, record: type[Record]) -> Reader:
                 f"value is {len(value):,} bytes that schema {written} cannot read ({_stumble(error)}),"
                 f" expected one whole {written.record}"
             ) from error
+        if personal:
+            (opener or refuse)(written.record, datum, personal)
         try:
             return convert(datum, record)
         except msgspec.ValidationError as error:
             raise invalid(datum, cast(type[msgspec.Struct], record), error) from None
 
     return read
+
+
+def refuse(_record: str, datum: dict[str, Any], personal: tuple[Personal, ...]) -> None:
+    """The opener of whoever has no keys. Raises UnreadableRecord for the first sealed text."""
+
+    def refused(field: str, _: str) -> str:
+        raise UnreadableRecord(
+            f"{field} is sealed, expected plain text, as LEADLANE_SEAL_SECRET is not set here: set it to the secret of"
+            " whoever sealed it",
+            event_id=datum.get("event_id"),
+            lead_id=datum.get("lead_id"),
+        )
+
+    open_datum(datum, personal, refused)
 
 
 def _datum_reader(written: Schema, ours: Schema) -> Callable[[bytes], dict[str, Any]]:
@@ -227,6 +252,8 @@ def _identity(record: type[Record]) -> Callable[[Any], str]:
             return lambda parked: f"{parked.target}/{parked.topic}-{parked.partition}-{parked.offset}/ParkedDelivery"
         case "EmitExample":
             return lambda example: f"{example.lead_id}/{example.example_id}/TrainingExample"
+        case "SubjectKey":
+            return lambda key: f"{key.lead_id}#{key.key_id}/SubjectKey"
         case "WindowStats":
             return lambda stats: f"{stats.lane}-{stats.window_start}-{stats.group}={stats.value}/WindowStats"
         case "JournalEntry":

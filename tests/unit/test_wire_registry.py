@@ -316,7 +316,7 @@ def test_the_built_in_ids_are_those_of_the_first_release() -> None:
         "RoutedLead": 1601, "LeadScore": 1701, "CadenceCommand": 1801, "Case": 1901, "OutreachVerdict": 2001,
         "Decision": 2101, "DeadLetter": 2201, "JournalEntry": 2301,
         "ModelVersion": 2401, "Alarm": 2501, "Guard": 2601, "ControlChange": 2701, "TrainingExample": 2801,
-        "WindowStats": 2901, "ResyncRequest": 3301, "SourcePosition": 3501,
+        "WindowStats": 2901, "SubjectKey": 3101, "ResyncRequest": 3301, "ParkedDelivery": 3401, "SourcePosition": 3501,
     }  # fmt: skip
     assert catalogue.find(201) == shipped()["ScoreSignal"][0]
     assert catalogue.find(99) is None
