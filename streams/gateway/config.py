@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from streams.errors import LeadlaneError
 from streams.gateway.fields import Part
+from streams.gateway.limits import MAX_DEPTH
 from streams.gateway.mapping import BadRules, Mapper, RuleConfig
 from streams.gateway.platform import PLATFORMS, Platform, platform_of
 from streams.nearest import nearest
@@ -31,7 +32,7 @@ class Limits(Part):
     """What one request and all of them may be."""
 
     body_bytes: Annotated[int, Field(ge=1_000, le=50_000_000)] = 1_000_000
-    json_depth: Annotated[int, Field(ge=2, le=200)] = 32
+    json_depth: Annotated[int, Field(ge=2, le=MAX_DEPTH)] = 32
     url_bytes: Annotated[int, Field(ge=100, le=65_000)] = 8_190
     header_bytes: Annotated[int, Field(ge=100, le=65_000)] = 8_190  # of one header
     headers: Annotated[int, Field(ge=5, le=1_000)] = 100

@@ -12,7 +12,7 @@ import msgspec
 
 from streams.gateway.platform import BadRequest
 
-MAX_DEPTH = 32
+MAX_DEPTH = 64  # whatever the configuration says
 _OPENING, _CLOSING = b"[{", b"]}"
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _OPENING + _CLOSING)
 _decode = msgspec.json.Decoder().decode
@@ -20,12 +20,17 @@ _decode = msgspec.json.Decoder().decode
 
 def json_of(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
     """The JSON in a body. BadRequest: it is none, or nested deeper than `max_depth`."""
-    if _may_be_deep(body, max_depth) and _depth(body) > max_depth:
-        raise BadRequest(f"body is nested more than {max_depth} deep, expected JSON of at most {max_depth} levels")
+    check_depth(body, max_depth)
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"body is {len(body):,} bytes that are no JSON ({error}), expected JSON in UTF-8") from None
+
+
+def check_depth(body: bytes, max_depth: int) -> None:
+    """BadRequest if a body that is JSON, by its looks, is nested deeper."""
+    if _may_be_deep(body, max_depth) and _depth(body) > max_depth:
+        raise BadRequest(f"body is nested more than {max_depth} deep, expected JSON of at most {max_depth} levels")
 
 
 def _may_be_deep(body: bytes, most: int) -> bool:
