@@ -204,6 +204,32 @@ for _fault in ("unauthorised", "on_hold", "unasked"):
 for _what in ("model", "policy"):
     LAB_ROLLBACKS.labels(_what)
 
+# --- the gateway ------------------------------------------------------------------------------------------------------
+GATEWAY_REQUESTS = Counter(
+    "leadlane_gateway_requests_total",
+    "HTTP requests answered, by source (`-`: none that is known) and status (gateway).",
+    ("source", "status"),
+)
+GATEWAY_ITEMS = Counter(
+    "leadlane_gateway_items_total",
+    "What platforms said, by what became of it: sent, duplicate, ignored (no rule takes it), dead (gateway).",
+    ("source", "outcome"),
+)
+GATEWAY_SECONDS = Histogram(
+    "leadlane_gateway_request_seconds",
+    "From a whole request to its answer, which waits for Kafka's acknowledgement (gateway).",
+    ("source",),
+    buckets=SECONDS,
+)
+GATEWAY_IN_FLIGHT = Gauge(
+    "leadlane_gateway_in_flight_records", "Records that Kafka has not acknowledged yet (gateway)."
+)
+GATEWAY_KAFKA_UP = Gauge("leadlane_gateway_kafka_up", "1 while Kafka acknowledges what comes in, else 0 (gateway).")
+GATEWAY_RENEWALS = Counter(
+    "leadlane_gateway_producer_renewals_total",
+    "Producers that ended in doubt and were replaced, after a look at the topics for what they had written (gateway).",
+)
+
 _events: dict[str, Counter] = {}
 _LABELLED: Mapping[str, Counter] = {
     "tier": ROUTED,
