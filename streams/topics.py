@@ -87,6 +87,7 @@ ACCOUNT_CONTEXT = _input("accounts.context", "AccountContext", "what happened to
 REQUESTS = _input("outreach.requests", "OutreachRequest", "may this step go out?")
 REVIEWS = _input("cases.reviews", "CaseReview", "what people do with cases and manual holds")
 LABELS = _input("labels.outcomes", "OutcomeLabel", "what became of the lead")
+ERASURES = _input("privacy.requests", "ErasureRequest", "forget this lead")
 
 POLICIES = _control("control.policies", "Policy", "policy version, or the pointer `active`", "policy versions")
 ROSTER = _control("control.roster", "RosterEntry", "rep_id", "reps, their queues, weights and absences")
@@ -121,6 +122,10 @@ STATS = Topic(
     "governance.stats", Role.OUTPUT, "WindowStats", "lane, window and group", "what the lanes did, by minute and group",
     retention_ms=400 * DAY_MS,
 )  # fmt: skip
+RECEIPTS = Topic(
+    "privacy.receipts", Role.OUTPUT, "ErasureReceipt", "request id", "that a lead was forgotten, without saying who",
+    retention_ms=-1,
+)  # fmt: skip
 JOURNAL = Topic(
     "lane.journal", Role.OUTPUT, "JournalEntry", "lane", "one entry per transaction: what was read, in order, and when"
 )
@@ -151,10 +156,10 @@ KEYS = Topic(
 STATE = Topic("lane.state", Role.STATE, None, "lead_id", "packed lead state: the lanes' changelog", compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
-    PROFILES, SCORES, INTENT, SENTIMENT, OOTO, REPLIES, ACTIVITY, ACCOUNT_CONTEXT, REQUESTS, REVIEWS, LABELS,
+    PROFILES, SCORES, INTENT, SENTIMENT, OOTO, REPLIES, ACTIVITY, ACCOUNT_CONTEXT, REQUESTS, REVIEWS, LABELS, ERASURES,
     POLICIES, ROSTER, APPROVALS, SWITCHES, MODELS, ALARMS, GUARDS,
     ROUTED, LEAD_SCORES, CADENCES, CASE_EVENTS, CASES_OPEN, VERDICTS, DECISIONS, EXAMPLES, STATS, DEAD_LETTERS,
-    JOURNAL, STATE,
+    RECEIPTS, JOURNAL, STATE,
     HISTORY, LAB_STATE, KEYS, PARKED, RESYNC, POSITIONS,
 )  # fmt: skip
 TOPIC: dict[str, Topic] = {topic.name: topic for topic in TOPICS}

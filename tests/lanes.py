@@ -81,7 +81,7 @@ class TestLane:
         for key, packed in outcome.changed.items():
             kept = self.kept if key in KEPT else self.states
             if packed is None:
-                del kept[key]
+                kept.pop(key, None)
             else:
                 kept[key] = packed
         for topic, outputs in outcome.outputs.items():

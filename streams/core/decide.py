@@ -4,6 +4,7 @@ Law of this module: same arguments, same answer. No clock, no randomness, no I/O
 `context` what else is known. A repeated event changes nothing and has no effects. An event is decided in the order
 fold -> holds -> score -> facts -> policy -> cadences -> cases -> route -> gate: a rep must not call a lead whose mails
 still go out, so pause comes before route; the gate comes last because it names the case that the request waits for.
+A request to erase is none of that: streams/core/erasure.py.
 
 Next: streams/core/gate.py
 """
@@ -17,8 +18,18 @@ from streams.core.cadence import command_cadence, waits_for_switch
 from streams.core.caps import fold_touch
 from streams.core.cases import next_case_due, tick_cases, withdraw_cases
 from streams.core.context import Context
-from streams.core.effects import Effect, EmitExample, RecordDecision
-from streams.core.events import ActivitySignal, CaseReview, Event, OutcomeLabel, OutreachRequest, ReplySignal, Tick
+from streams.core.effects import Effect, EmitExample, ErasureReceipt, RecordDecision
+from streams.core.erasure import erase
+from streams.core.events import (
+    ActivitySignal,
+    CaseReview,
+    ErasureRequest,
+    Event,
+    OutcomeLabel,
+    OutreachRequest,
+    ReplySignal,
+    Tick,
+)
 from streams.core.evidence import evidence_from, reason_from, summary_of
 from streams.core.exposure import expose, is_step, learn_early, learn_outcome, pass_horizon
 from streams.core.fact_table import DEFAULTS
@@ -47,6 +58,7 @@ class Kind(StrEnum):
     DECIDED = "decided"  # had an effect
     QUIET = "quiet"  # only updated the state
     DUPLICATE = "duplicate"
+    ERASED = "erased"  # of a lead that is forgotten, from before that: changes nothing
 
 
 class Decision(NamedTuple):
@@ -56,10 +68,14 @@ class Decision(NamedTuple):
     due_at: int  # ms UTC, NEVER for no timer
     effects: tuple[Effect, ...]
     kind: Kind
+    receipt: ErasureReceipt | None = None  # the lead is forgotten: its state goes, and this is what stays
 
 
 def decide(state: LeadState, event: Event, moment: Moment, context: Context) -> Decision:
     """What `event` means for the lead. `state` is given away: it is folded into and handed back."""
+    if type(event) is ErasureRequest:
+        effects, receipt = erase(state, event, moment, context)
+        return Decision(LeadState(), NEVER, effects, Kind.DECIDED, receipt)
     mark = fingerprint(event.source, event.event_id)
     if has_seen(state, mark):
         return Decision(state, NEVER, (), Kind.DUPLICATE)

@@ -214,6 +214,23 @@ class RecordDecision(Effect, frozen=True, kw_only=True, gc=False):
     held_back: tuple[str, ...] = ()  # tiers and conditions that hold but for that
 
 
+class ErasureReceipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """That a lead was forgotten. It is kept for ever and does not say who: no effect like the others, which do."""
+
+    request_id: str
+    decision_id: str
+    lead_hash: str  # see streams/core/erasure.py
+    was_held: bool
+    holds: int
+    cases_closed: int
+    requests_denied: int
+    keys_shredded: int
+    basis: str | None
+    ticket: str | None
+    requested_at: int
+    erased_at: int
+
+
 # record name of the schema -> effect; topics.py says which topic carries which record
 RECORD: dict[str, type[Effect]] = {
     "RoutedLead": RouteLead,

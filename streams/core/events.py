@@ -177,12 +177,22 @@ class OutcomeLabel(Event, frozen=True, kw_only=True, gc=False):
     supersedes: Annotated[str, Meta(max_length=200)] | None = None  # event_id of the label that this one corrects
 
 
+class ErasureRequest(Event, frozen=True, kw_only=True, gc=False):
+    """Forget the lead. What occurred up to `occurred_at` is covered, also what arrives later."""
+
+    actor: Id
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+    basis: Annotated[str, Meta(max_length=100)] | None = None  # legal ground
+    ticket: Annotated[str, Meta(max_length=100)] | None = None  # where the request is kept
+    salt: Annotated[str, Meta(min_length=16, max_length=200)] | None = None  # keys the lead's hash on the receipt
+
+
 class Tick(msgspec.Struct, frozen=True, gc=False):
     """No event: the lead's timer is due."""
 
 
 RECORDS: tuple[type[Event], ...] = (
     LeadProfile, ScoreSignal, IntentSignal, SentimentSignal, OotoSignal, ReplySignal, ActivitySignal, AccountContext,
-    OutreachRequest, CaseReview, OutcomeLabel,
+    OutreachRequest, CaseReview, OutcomeLabel, ErasureRequest,
 )  # fmt: skip
 RECORD: dict[str, type[Event]] = {record.__name__: record for record in RECORDS}

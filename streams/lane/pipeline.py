@@ -1,7 +1,8 @@
 """The decision processor: input bytes -> event -> decision -> output bytes; what cannot be processed is a dead letter.
 
-Law of this module: every input record ends in exactly one of decided, quiet, duplicate or dead; a record that fails
-leaves its lead's state as it was. What the records of a batch did is counted with them (streams/lane/statistics.py).
+Law of this module: every input record ends in exactly one of decided, quiet, duplicate, erased or dead; a record that
+fails leaves its lead's state as it was. Of a lead that is forgotten nothing stays but what streams/core/erasure.py says.
+What the records of a batch did is counted with them (streams/lane/statistics.py).
 
 Next: streams/lane/store.py
 """
@@ -18,8 +19,8 @@ from streams import topics
 from streams.core import effects
 from streams.core.context import Context
 from streams.core.decide import Decision, Kind, decide, tick
-from streams.core.effects import Effect, UpdateCase
-from streams.core.events import ActivitySignal, CaseReview
+from streams.core.effects import Effect, ErasureReceipt, UpdateCase
+from streams.core.events import ActivitySignal, CaseReview, ErasureRequest
 from streams.core.moment import Moment
 from streams.core.reading import warm_up
 from streams.core.sends import FINE, send_faults
@@ -27,8 +28,11 @@ from streams.core.state import LeadState, pack, unpack
 from streams.kafka.codec import wire_for
 from streams.lane.context import ContextBuilder
 from streams.lane.deadletters import dead_letter
+from streams.lane.erasures import Erasures
 from streams.lane.job import Job, LaneSettings
 from streams.lane.processor import (
+    ERASED,
+    ERASURES,
     KEPT,
     RESERVED,
     STATISTICS,
@@ -74,16 +78,15 @@ class DecisionPipeline:
         window, ended = window_of(kept, batch.now)
         if ended is not None:
             self._send_statistics(ended, batch, context, outcome)
+        erasures = Erasures(states.get(ERASURES), batch.now)
         before = window.everybody.counts.copy()
         for record in batch.records:
             try:
-                kind = self._record(states, record, seq, batch, context, outcome, window)
+                kind = self._record(states, record, seq, batch, context, outcome, window, erasures)
             except RegistryUnreachable:  # no record is to blame: the lane is rebuilt and asks again
                 raise
             except Exception as error:  # the dead-letter path: whatever went wrong, the lane goes on
-                letter = dead_letter(self._wire, record, error, batch.lane, batch.now)
-                outcome.outputs.setdefault(topics.DEAD_LETTERS.name, []).append(letter)
-                kind = DEAD
+                kind = self._failed(record, error, batch, outcome)
             _count(outcome, record.topic, kind)
             seq += 1
         for key in batch.due:
@@ -99,7 +102,16 @@ class DecisionPipeline:
             outcome.changed[STATISTICS] = window.packed()
         elif ended is not None:
             outcome.changed[STATISTICS] = None
+        if erasures.is_changed:
+            outcome.changed[ERASURES] = erasures.packed()
         return outcome
+
+    def _failed(self, record: InputRecord, error: Exception, batch: Batch, outcome: Outcome) -> str:
+        if record.key == ERASED and record.value is None:  # in a replay: what stands there for a lead that was erased
+            return Kind.ERASED
+        letter = dead_letter(self._wire, record, error, batch.lane, batch.now)
+        outcome.outputs.setdefault(topics.DEAD_LETTERS.name, []).append(letter)
+        return DEAD
 
     def _send_statistics(self, window: Window, batch: Batch, context: Context, outcome: Outcome) -> None:
         outcome.outputs[topics.STATS.name] = [
@@ -120,17 +132,20 @@ class DecisionPipeline:
         context: Context,
         outcome: Outcome,
         window: Window,
+        erasures: Erasures,
     ) -> str:
         event = self._wire.decode(record.topic, record.value)
         self._wire.check(event, record.key, batch.now)
         key = record.key
         assert key is not None, "check() refuses a null key"
-        packed = outcome.changed.get(key) or states.get(key)
+        packed = outcome.changed[key] if key in outcome.changed else states.get(key)
         if packed is None or key.startswith(RESERVED):
             self._check_new(key, record)
             state = LeadState()
         else:
             state = unpack(packed)
+        if erasures and type(event) is not ErasureRequest and erasures.covers(key, event):
+            return Kind.ERASED
         waiting = untaken(state) if type(event) is CaseReview else NOBODY
         faults = send_faults(state, event, context) if type(event) is ActivitySignal else FINE
         moment = Moment(record.topic, record.partition, record.offset, seq, batch.now, event.lead_id)
@@ -138,7 +153,11 @@ class DecisionPipeline:
         if decision.kind is Kind.DUPLICATE:
             return decision.kind
         trace = handed_on(record.headers, record.topic, record.partition, record.offset)
-        self._collect(key, decision, batch, outcome, trace)
+        if decision.receipt is not None:
+            self._forget(key, decision, decision.receipt, batch, outcome, trace)
+            erasures.remember(key, event.occurred_at, batch.now)
+        else:
+            self._collect(key, decision, batch, outcome, trace)
         if decision.effects:
             window.count(decision.state, decision.effects, waiting, context, record.timestamp)
         for fault in faults:
@@ -155,7 +174,10 @@ class DecisionPipeline:
         outcome: Outcome,
         window: Window,
     ) -> None:
-        packed = outcome.changed.get(key) or states[key]
+        packed = outcome.changed[key] if key in outcome.changed else states.get(key)
+        if packed is None:  # forgotten in this very batch, or in a replay where it stood
+            _count(outcome, TICK_TOPIC, Kind.ERASED)
+            return
         moment = Moment(TICK_TOPIC, batch.lane, seq, seq, batch.now, key.decode())
         try:
             decision = tick(unpack(packed), moment, context)
@@ -180,6 +202,19 @@ class DecisionPipeline:
         records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch, trace)]
         self._check_size(len(key), packed, records)
         outcome.changed[key] = packed
+        for topic, output in records:
+            outcome.outputs.setdefault(topic, []).append(output)
+
+    def _forget(
+        self, key: bytes, decision: Decision, receipt: ErasureReceipt, batch: Batch, outcome: Outcome, trace: Carried
+    ) -> None:
+        """The lead's state goes, in the transaction of the records that say so."""
+        records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch, trace)]
+        headers = self._wire.headers(receipt, batch.lane, batch.now)
+        records.append(
+            (topics.RECEIPTS.name, OutputRecord(receipt.request_id.encode(), self._wire.encode(receipt), headers))
+        )
+        outcome.changed[key] = None
         for topic, output in records:
             outcome.outputs.setdefault(topic, []).append(output)
 

@@ -53,6 +53,7 @@ Writer = Callable[[Any], bytes]
 TYPES: dict[str, type[Record]] = {
     **events.RECORD,
     **effects.RECORD,
+    "ErasureReceipt": effects.ErasureReceipt,
     **context.RECORD,
     "DeadLetter": DeadLetter,
     "JournalEntry": JournalEntry,
@@ -250,6 +251,8 @@ def _identity(record: type[Record]) -> Callable[[Any], str]:
             return lambda letter: f"{letter.topic}-{letter.partition}-{letter.offset}/DeadLetter"
         case "ParkedDelivery":
             return lambda parked: f"{parked.target}/{parked.topic}-{parked.partition}-{parked.offset}/ParkedDelivery"
+        case "ErasureReceipt":
+            return lambda receipt: f"{receipt.decision_id}/ErasureReceipt"
         case "EmitExample":
             return lambda example: f"{example.lead_id}/{example.example_id}/TrainingExample"
         case "SubjectKey":
