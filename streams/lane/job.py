@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import importlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from streams import topics
 from streams.errors import BadSettings
 from streams.lane.processor import Batch, JournalEntry, Processor
+from streams.privacy.keys import KeyRing
+from streams.privacy.seal import Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,15 @@ class ControlView(NamedTuple):
 Build = Callable[[ControlView], tuple[Any, list[str]]]  # -> context or None (keep the last one), problems
 
 
+class Sealed(NamedTuple):
+    """How the lanes of a job open and seal personal texts."""
+
+    topic: str  # of the keys
+    secrets: Secrets
+    load: Callable[[KeyRing, Iterable[tuple[bytes | None, bytes | None]]], int]  # records by key and value into a ring;
+    # how many of them nobody can read
+
+
 def no_versions(_: Any) -> Mapping[str, str]:
     """For contexts that have none."""
     return {}
@@ -68,13 +79,15 @@ class Job(NamedTuple):
     on_commit: Callable[[Batch, float], object] | None = None  # told each committed batch, and the seconds it took
     state: str = topics.STATE.name
     journal: str = topics.JOURNAL.name
+    sealed: Sealed | None = None  # how personal texts are opened and sealed; None: nothing is
     chained: str = ""  # the output through which a chain of hashes goes, see streams/lane/chain.py; "": none
 
     @property
     def lane_topics(self) -> tuple[str, ...]:
         """Every topic that has one partition per lane."""
         own = (topic for topic in self.outputs if topic not in self.single)
-        return (*self.processor.inputs, *own, self.state, self.journal)
+        keys = () if self.sealed is None else (self.sealed.topic,)
+        return (*self.processor.inputs, *own, *keys, self.state, self.journal)
 
     def partitions(self, lanes: int) -> dict[str, int]:
         """How many partitions each topic of the job has."""

@@ -25,10 +25,12 @@ from streams.lane.chain import NO_HEAD, chained
 from streams.lane.clients import CALL_SECONDS, Clients
 from streams.lane.control import Control
 from streams.lane.job import Job, LaneSettings
+from streams.lane.keys import LaneKeys
 from streams.lane.privates import Reader, discard, fill
 from streams.lane.processor import POSITION, Batch, JournalEntry, Outcome, OutputRecord
 from streams.lane.store import DictStore, Store
 from streams.lane.unreadable import shown
+from streams.privacy.keys import UnknownKey, WrongSecret
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
@@ -50,6 +52,13 @@ class Position(msgspec.Struct, frozen=True):
     seq: int = 0
     now: int = 0
     chain: bytes = NO_HEAD  # head of the chain through the outputs of Job.chained
+
+
+class Taken(NamedTuple):
+    """What is decided next."""
+
+    batch: Batch
+    next: dict[str, int]  # by input topic: the offset after its records
 
 
 class Decided(NamedTuple):
@@ -97,6 +106,8 @@ class Lane:
         self._changelog = TopicPartition(host.job.state, number)
         self._producer: AIOKafkaProducer | None = None
         self._reader: Reader | None = None
+        sealed = host.job.sealed
+        self.keys = None if sealed is None else LaneKeys(host.clients, sealed, number)
         self._task: asyncio.Task[None] | None = None
         self._busy = asyncio.Lock()
         self._closing = False
@@ -120,6 +131,8 @@ class Lane:
         self._task.cancel()
         await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
         await self._release()
+        if self.keys is not None:
+            self.keys.forget()
         log.info("lane %d closed", self.number)
         return self._task.done()  # never two tasks on one lane
 
@@ -131,7 +144,7 @@ class Lane:
                 while not self._closing:
                     self.sign_of_life = time.monotonic()
                     await self._step()
-            except OutputTooLarge as error:  # trying again would give the same
+            except (OutputTooLarge, WrongSecret) as error:  # trying again would give the same
                 self._host.fail(error)
                 return
             except Exception as error:  # whatever it was: Kafka knows the truth, start from there
@@ -155,6 +168,8 @@ class Lane:
             await self._host.clients.reap(discard(producer))
         if reader is not None:
             await self._host.clients.reap(reader.consumer.stop())
+        if self.keys is not None:
+            await self.keys.stop()
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
@@ -166,11 +181,14 @@ class Lane:
             clients.beginnings(self._inputs),
             asyncio.wait_for(self._reader.consumer.start(), CALL_SECONDS),
             asyncio.wait_for(self._producer.start(), CALL_SECONDS),  # fences the old owner and ends its transaction
+            *(() if self.keys is None else (self.keys.start(),)),
         )
         target = (await clients.ends([self._changelog]))[self._changelog]  # only now: the old owner writes no more
         kind = "cold" if self.end < 0 else "warm" if self.end == target else "delta"
         if kind != "warm":
             await self._catch_up(self._reader, target)
+        if self.keys is not None:  # only now, too
+            await self.keys.open()
         self.position = self._resume_at(beginnings)
         self._reader.assign({tp: self.position.next[tp.topic] for tp in self._inputs})
         self._known_topics.clear()
@@ -236,12 +254,13 @@ class Lane:
         async with self._busy:  # close() waits for this
             if self._closing:
                 return
-            async with self._host.turn:
-                decided = self._decide(self._reader)
+            decided = await self._decided(self._reader)
             if decided is not None:
                 async with asyncio.timeout(0.8 * self._host.settings.transaction_timeout_seconds):
                     end = await self._commit(decided)
                 self.store.apply(decided.outcome.changed)  # only now
+                if self.keys is not None:
+                    self.keys.committed(decided.outcome.outputs.get(self.keys.topic, ()))
                 self.position, self.end = decided.after, end
                 self._account(decided)
 
@@ -255,28 +274,56 @@ class Lane:
             self._reader.collect(self._limit)
             await self._reader.wait(FETCH_SECONDS)
 
-    def _decide(self, reader: Reader) -> Decided | None:
-        """Take what is here and what is due, and decide it; None if there is neither."""
+    async def _decided(self, reader: Reader) -> Decided | None:
+        """Decide what is here and what is due; None if there is neither.
+
+        A second time when a key is missing, after all keys that there are were read: then it has been destroyed.
+        """
+        async with self._host.turn:
+            taken = self._take(reader)
+            if taken is None:
+                return None
+            try:
+                return self._decide(taken)
+            except UnknownKey:
+                if self.keys is None:
+                    raise
+        await self.keys.refresh()  # without the turn: the other lanes go on
+        assert taken.batch.keys is not None
+        complete = taken.batch.keys._replace(ring=self.keys.ring, is_complete=True)
+        async with self._host.turn:
+            return self._decide(taken._replace(batch=taken.batch._replace(keys=complete)))
+
+    def _take(self, reader: Reader) -> Taken | None:
+        """What is here and what is due; None if there is neither."""
+        if self.keys is not None:
+            self.keys.pull()
         taken = reader.take(self._limit)
         now = max(self._clock(), self.position.now)
         due = self.store.due(now, self._limit)
         if not taken.records and not due:
             return None
         self._began = time.monotonic()
-        applied, seq = self._host.control.current, self.position.seq
-        batch = Batch(taken.records, due, now, self.number, seq)
-        job, chain = self._host.job, self.position.chain
+        keys = None if self.keys is None else self.keys.for_batch()
+        return Taken(Batch(taken.records, due, now, self.number, self.position.seq, keys), taken.next)
+
+    def _decide(self, taken: Taken) -> Decided:
+        began = time.monotonic()
+        batch, applied, job = taken.batch, self._host.control.current, self._host.job
+        seq, chain = self.position.seq, self.position.chain
         outcome = job.processor.process(self.store.view, batch, applied.context)
         if job.chained in outcome.outputs:
             outcome.outputs[job.chained], chain = chained(outcome.outputs[job.chained], chain)
-        count = len(taken.records) + len(due)
-        self._pace(count, time.monotonic() - self._began)
+        count = len(batch.records) + len(batch.due)
+        self._pace(count, time.monotonic() - began)
         first = {topic: self.position.next[topic] for topic in taken.next}
         return Decided(
             batch,
             outcome,
-            Position(self.position.next | taken.next, seq + count, now, chain),
-            JournalEntry(self.number, seq, now, first, taken.next, len(taken.records), len(due), applied.next),
+            Position(self.position.next | taken.next, seq + count, batch.now, chain),
+            JournalEntry(
+                self.number, seq, batch.now, first, taken.next, len(batch.records), len(batch.due), applied.next
+            ),
         )
 
     def _pace(self, count: int, seconds: float) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from streams.privacy.keys import BatchKeys
+
 Headers = Sequence[tuple[str, bytes]]
 # Keys of the changelog that start with it are no leads: no event may have one. The lane keeps its position under
 # POSITION, which no processor sees or writes; the processor may keep a state of its own under each of KEPT, which lies
@@ -67,6 +69,7 @@ class Batch(NamedTuple):
     now: int  # ms UTC: the lane's clock, recorded in lane.journal
     lane: int
     first_seq: int  # lane_seq of the first record of the batch
+    keys: BatchKeys | None = None  # of the personal texts of its leads; None: nothing is sealed
 
 
 class JournalEntry(NamedTuple):

@@ -21,6 +21,7 @@ from streams.privacy.seal import MARK
 from streams.topics import INPUTS
 
 TAGS, PII, NAMES = "confluent:tags", "PII", "leadlane:names"
+HIDDEN = "(sealed)"  # what stands in the place of a text that is not opened
 ONE = "sealed"  # the only name in a map that is sealed as one
 
 _map_from = msgspec.json.Decoder(dict[str, str]).decode
@@ -151,3 +152,12 @@ def open_datum(datum: dict[str, Any], fields: tuple[Personal, ...], opened: Chan
                     for name in personal.names:
                         if item[name].startswith(MARK):
                             item[name] = opened(f"{field}.{name}", item[name])
+
+
+def untouched(_record: str, _datum: dict[str, Any], _personal: tuple[Personal, ...]) -> None:
+    """The opener of whoever can do with sealed texts as they are."""
+
+
+def hidden(_record: str, datum: dict[str, Any], personal: tuple[Personal, ...]) -> None:
+    """The opener of whoever shows records and has no keys."""
+    open_datum(datum, personal, lambda _field, _text: HIDDEN)

@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from streams.errors import LeadlaneError
 from streams.privacy.seal import LANE, BadSecret, LeadKey, Secrets, key_id_of
 
 KEPT_CIPHERS = 1024  # 2.5 KB each; a new one takes 4 microseconds
-ID_LENGTH = 9
+ID_LENGTH, SECRET_ID_LENGTH = 9, 8
+HEAD = ID_LENGTH + SECRET_ID_LENGTH
 
 
 class SubjectKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -37,6 +39,24 @@ class UnknownKey(Exception):
         self.lead_id, self.key_id = lead_id, key_id
 
 
+class Erased(Exception):
+    """What was sealed under a key that has been destroyed."""
+
+
+class WrongSecret(LeadlaneError):
+    """No key that is there opens with the secrets of this process: the operator's."""
+
+    exit_code = 2
+
+
+class BatchKeys(NamedTuple):
+    """The keys with which a batch is decided. Who decides changes nothing in them."""
+
+    ring: KeyRing  # as it stood before the batch
+    entropy: bytes  # 32 random bytes of which new keys are made: the same when the batch is decided once more
+    is_complete: bool  # the ring was read to its end after the records came: what it lacks has been destroyed
+
+
 class Minted(NamedTuple):
     """A new key, and its record."""
 
@@ -50,6 +70,7 @@ class KeyRing:
 
     def __init__(self, secrets: Secrets) -> None:
         self.secrets = secrets
+        self.seen_secrets: set[str] = set()  # that wrapped any key which was here since `clear`
         # By lead: `<key id><secret id><wrapped>` of each key, in the order of the topic.
         self._wrapped: dict[bytes, bytes | tuple[bytes, ...]] = {}
         self._ciphers: dict[tuple[bytes, str], LeadKey] = {}
@@ -62,22 +83,31 @@ class KeyRing:
         """How many keys there are."""
         return sum(1 if isinstance(found, bytes) else len(found) for found in self._wrapped.values())
 
-    def secret_ids(self) -> set[str]:
-        """The secrets that wrapped what is here."""
-        return {_text(each[ID_LENGTH : ID_LENGTH + 8]) for lead in self._wrapped for each in self._all(lead)}
-
     def clear(self) -> None:
         self._wrapped.clear()
         self._ciphers.clear()
+        self.seen_secrets.clear()
+
+    def must_open(self) -> None:
+        """WrongSecret if there are keys, and not one of them was wrapped by a secret that is known."""
+        if self._wrapped and self.seen_secrets.isdisjoint(self.secrets.by_id):
+            raise WrongSecret(
+                f"privacy.keys: expected keys wrapped by {' or '.join(self.secrets.by_id)} (LEADLANE_SEAL_SECRET), got"
+                f" those of {', '.join(sorted(self.seen_secrets))}. Set the secret that sealed; several stand with"
+                " commas, the one for new keys first."
+            )
 
     def load(self, name: bytes, record: SubjectKey | None) -> None:
         """Take in a record of privacy.keys; None destroys the key of that name."""
         lead, _, key_id = name.rpartition(b"#")
+        if len(key_id) != ID_LENGTH or not lead or (record is not None and len(record.secret_id) != SECRET_ID_LENGTH):
+            return  # none of ours
         kept = tuple(each for each in self._all(lead) if not each.startswith(key_id))
         if record is None:
             self._ciphers.pop((lead, _text(key_id)), None)
         else:
             place = next((i for i, each in enumerate(self._all(lead)) if each.startswith(key_id)), len(kept))
+            self.seen_secrets.add(record.secret_id)
             packed = key_id + record.secret_id.encode() + record.wrapped
             kept = (*kept[:place], packed, *kept[place:])
         if len(kept) == 1:
@@ -107,7 +137,7 @@ class KeyRing:
         keys = self._all(lead)
         lanes = LANE.encode()
         for each in sorted(keys, key=lambda key: not key.startswith(lanes)) if len(keys) > 1 else keys:
-            if _text(each[ID_LENGTH : ID_LENGTH + 8]) in self.secrets.by_id:
+            if _text(each[ID_LENGTH:HEAD]) in self.secrets.by_id:
                 key_id = _text(each[:ID_LENGTH])
                 return self._ciphers.get((lead, key_id)) or self._unwrapped(lead, each)
         return None
@@ -135,14 +165,14 @@ class KeyRing:
         return (found,) if isinstance(found, bytes) else found
 
     def _unwrapped(self, lead: bytes, packed: bytes) -> LeadKey:
-        key_id, secret_id = _text(packed[:ID_LENGTH]), _text(packed[ID_LENGTH : ID_LENGTH + 8])
+        key_id, secret_id = _text(packed[:ID_LENGTH]), _text(packed[ID_LENGTH:HEAD])
         secret = self.secrets.by_id.get(secret_id)
         if secret is None:
             raise BadSecret(
                 f"the lead's key was wrapped by the secret {secret_id}, expected one of"
                 f" {', '.join(self.secrets.by_id)} (LEADLANE_SEAL_SECRET): add the secret that is missing"
             )
-        key = secret.unwrap(lead + b"#" + packed[:ID_LENGTH], packed[ID_LENGTH + 8 :])
+        key = secret.unwrap(lead + b"#" + packed[:ID_LENGTH], packed[HEAD:])
         if len(self._ciphers) >= KEPT_CIPHERS:
             self._ciphers.clear()
         cipher = self._ciphers[lead, key_id] = LeadKey(key_id, key)

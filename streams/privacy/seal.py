@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 MARK: Final = "sealed:1:"
 KEY_BYTES = 32
@@ -120,6 +122,11 @@ def secrets_from(text: str) -> Secrets:
     return Secrets(found[0], {secret.id: secret for secret in found})
 
 
+def secrets_of(settings: Settings) -> Secrets | None:
+    """The secrets of a process; None: nothing is sealed."""
+    return None if settings.seal_secret is None else secrets_from(settings.seal_secret.get_secret_value())
+
+
 def _secret_bytes(text: str) -> bytes:
     try:
         raw = base64.b64decode(text, altchars=b"-_" if set(text) & {"-", "_"} else None, validate=True)
@@ -142,8 +149,3 @@ def decoded(text: str) -> bytes:
         return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error) as error:
         raise BadSeal("it is not base64url") from error
-
-
-def secret_ids(secrets: Iterable[Secret]) -> str:
-    """Their ids, for a message."""
-    return ", ".join(secret.id for secret in secrets)

@@ -21,7 +21,7 @@ from streams.kafka.security import confluent_config
 from streams.kafka.sender import FULL_QUEUE_POLL_SECONDS, NotDelivered
 from streams.privacy.fields import Change, personal_fields, sealed
 from streams.privacy.follower import KeyFollower
-from streams.privacy.seal import EDGE, LeadKey, Secrets, minted, place_of, secrets_from
+from streams.privacy.seal import EDGE, LeadKey, Secrets, minted, place_of, secrets_of
 from streams.settings import Settings
 from streams.topics import KEYS
 
@@ -43,15 +43,10 @@ class Pending:
         self.error: str | None = None
 
 
-def secrets_of(settings: Settings) -> Secrets | None:
-    """The secrets of the settings; None: nothing is sealed."""
-    return None if settings.seal_secret is None else secrets_from(settings.seal_secret.get_secret_value())
-
-
 def sealer_for(settings: Settings, by: str) -> Sealer | None:
     """The sealer of a process, which `by` names in its keys; None when no secret is set.
 
-    BrokerUnreachable if nobody answers, MissingTopic without privacy.keys.
+    BrokerUnreachable if nobody answers, MissingTopic without privacy.keys, WrongSecret if it opens no key there.
     """
     secrets = secrets_of(settings)
     return None if secrets is None else Sealer(settings, secrets, by)
@@ -64,6 +59,7 @@ class Sealer:
         self._by, self._wire, self._brokers = by, wire_for(settings), settings.brokers
         self._follower = KeyFollower(settings, secrets)
         self._follower.follow()
+        self._follower.ring.must_open()
         self._look_at = time.monotonic() + LOOK_SECONDS
         self._pending: dict[bytes, Pending] = {}
         self._entropy, self._minted = os.urandom(32), 0
