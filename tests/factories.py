@@ -26,6 +26,7 @@ from streams.core.events import (
     ActivitySignal,
     CaseReview,
     Consent,
+    ErasureRequest,
     IntentSignal,
     LeadProfile,
     OotoSignal,
@@ -260,3 +261,8 @@ def an_example(**fields: Any) -> EmitExample:
 
 
 EFFECTS = (a_route, a_published_score, a_cadence_command, a_case, a_verdict, a_decision_record, an_example)
+
+
+def an_erasure(n: int = 1, **fields: Any) -> ErasureRequest:
+    known = {"actor": "ana", "reason": "asked by letter", "occurred_at": T0 + DAY}
+    return ErasureRequest(**_event("erasure", n, "leadlane", {**known, **fields}))

@@ -1,7 +1,7 @@
 """The decision processor: input bytes -> event -> decision -> output bytes; what cannot be processed is a dead letter.
 
 Law of this module: every input record ends in exactly one of decided, quiet, duplicate, erased or dead; a record that
-fails leaves its lead's state as it was. Of a lead that is forgotten nothing stays but what streams/core/erasure.py says.
+fails leaves its lead's state as it was. Of a forgotten lead nothing stays but what streams/core/erasure.py says.
 What the records of a batch did is counted with them (streams/lane/statistics.py).
 
 Next: streams/lane/store.py
@@ -10,9 +10,10 @@ Next: streams/lane/store.py
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import cast
 
+import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams import topics
@@ -29,7 +30,7 @@ from streams.kafka.codec import wire_for
 from streams.lane.context import ContextBuilder
 from streams.lane.deadletters import dead_letter
 from streams.lane.erasures import Erasures
-from streams.lane.job import Job, LaneSettings
+from streams.lane.job import Job, LaneSettings, Sealed
 from streams.lane.processor import (
     ERASED,
     ERASURES,
@@ -44,9 +45,12 @@ from streams.lane.processor import (
     OutputRecord,
 )
 from streams.lane.registry import RegistryUnreachable
+from streams.lane.sealing import Sealing, load_into
 from streams.lane.statistics import NOBODY, Window, untaken, window_of
 from streams.lane.unreadable import UnreadableRecord, shown
 from streams.lane.wire import Wire
+from streams.privacy.keys import Shredded, UnknownKey
+from streams.privacy.seal import secrets_of
 from streams.settings import load_settings
 from streams.traceparent import UNTRACED, Carried, handed_on
 
@@ -79,12 +83,16 @@ class DecisionPipeline:
         if ended is not None:
             self._send_statistics(ended, batch, context, outcome)
         erasures = Erasures(states.get(ERASURES), batch.now)
+        keys = batch.keys
+        sealing = None if keys is None else Sealing(keys, self._wire, outcome, batch.lane, batch.now)
         before = window.everybody.counts.copy()
         for record in batch.records:
             try:
-                kind = self._record(states, record, seq, batch, context, outcome, window, erasures)
-            except RegistryUnreachable:  # no record is to blame: the lane is rebuilt and asks again
+                kind = self._record(states, record, seq, batch, context, outcome, window, erasures, sealing)
+            except (RegistryUnreachable, UnknownKey):  # no record is to blame: the lane asks, and decides once more
                 raise
+            except Shredded:  # sealed under a key that has been destroyed: as if it had never come
+                kind = Kind.ERASED
             except Exception as error:  # the dead-letter path: whatever went wrong, the lane goes on
                 kind = self._failed(record, error, batch, outcome)
             _count(outcome, record.topic, kind)
@@ -93,7 +101,7 @@ class DecisionPipeline:
             if key in KEPT:  # what it was due for has been done above
                 _count(outcome, TICK_TOPIC, WINDOW)
             else:
-                self._tick(states, key, seq, batch, context, outcome, window)
+                self._tick(states, key, seq, batch, context, outcome, window, sealing)
             seq += 1
         if window.is_changed:
             outcome = outcome._replace(happened=window.since(before))
@@ -133,8 +141,9 @@ class DecisionPipeline:
         outcome: Outcome,
         window: Window,
         erasures: Erasures,
+        sealing: Sealing | None,
     ) -> str:
-        event = self._wire.decode(record.topic, record.value)
+        event = self._wire.decode(record.topic, record.value, None if sealing is None else sealing.open)
         self._wire.check(event, record.key, batch.now)
         key = record.key
         assert key is not None, "check() refuses a null key"
@@ -146,6 +155,8 @@ class DecisionPipeline:
             state = unpack(packed)
         if erasures and type(event) is not ErasureRequest and erasures.covers(key, event):
             return Kind.ERASED
+        if sealing is not None and type(event) is ErasureRequest:
+            sealing.must_be_complete(event.lead_id)
         waiting = untaken(state) if type(event) is CaseReview else NOBODY
         faults = send_faults(state, event, context) if type(event) is ActivitySignal else FINE
         moment = Moment(record.topic, record.partition, record.offset, seq, batch.now, event.lead_id)
@@ -154,10 +165,10 @@ class DecisionPipeline:
             return decision.kind
         trace = handed_on(record.headers, record.topic, record.partition, record.offset)
         if decision.receipt is not None:
-            self._forget(key, decision, decision.receipt, batch, outcome, trace)
+            self._forget(key, decision, decision.receipt, batch, outcome, trace, sealing)
             erasures.remember(key, event.occurred_at, batch.now)
         else:
-            self._collect(key, decision, batch, outcome, trace)
+            self._collect(key, decision, batch, outcome, sealing, trace)
         if decision.effects:
             window.count(decision.state, decision.effects, waiting, context, record.timestamp)
         for fault in faults:
@@ -173,6 +184,7 @@ class DecisionPipeline:
         context: Context,
         outcome: Outcome,
         window: Window,
+        sealing: Sealing | None,
     ) -> None:
         packed = outcome.changed[key] if key in outcome.changed else states.get(key)
         if packed is None:  # forgotten in this very batch, or in a replay where it stood
@@ -181,11 +193,11 @@ class DecisionPipeline:
         moment = Moment(TICK_TOPIC, batch.lane, seq, seq, batch.now, key.decode())
         try:
             decision = tick(unpack(packed), moment, context)
-            self._collect(key, decision, batch, outcome)
+            self._collect(key, decision, batch, outcome, sealing)
             if decision.effects:
                 window.count(decision.state, decision.effects, NOBODY, context)
             _count(outcome, TICK_TOPIC, decision.kind)
-        except RegistryUnreachable:
+        except (RegistryUnreachable, UnknownKey):
             raise
         except Exception as error:  # the dead-letter path: the timer is kept, the lane goes on
             trigger = _Timer(TICK_TOPIC, batch.lane, seq, batch.now, key, packed)
@@ -195,21 +207,25 @@ class DecisionPipeline:
             _count(outcome, TICK_TOPIC, DEAD)
 
     def _collect(
-        self, key: bytes, decision: Decision, batch: Batch, outcome: Outcome, trace: Carried = UNTRACED
-    ) -> None:
-        """Encode everything before anything is added: a failure in the middle adds nothing."""
+        self, key: bytes, decision: Decision, batch: Batch, outcome: Outcome, sealing: Sealing | None,
+        trace: Carried = UNTRACED,
+    ) -> None:  # fmt: skip
+        """Encode everything before anything is added: a failure in the middle adds nothing but a new key."""
         packed = pack(decision.state, decision.due_at)
-        records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch, trace)]
+        records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch, trace, sealing)]
         self._check_size(len(key), packed, records)
         outcome.changed[key] = packed
         for topic, output in records:
             outcome.outputs.setdefault(topic, []).append(output)
 
     def _forget(
-        self, key: bytes, decision: Decision, receipt: ErasureReceipt, batch: Batch, outcome: Outcome, trace: Carried
-    ) -> None:
-        """The lead's state goes, in the transaction of the records that say so."""
-        records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch, trace)]
+        self, key: bytes, decision: Decision, receipt: ErasureReceipt, batch: Batch, outcome: Outcome, trace: Carried,
+        sealing: Sealing | None,
+    ) -> None:  # fmt: skip
+        """The lead's state and keys go, in the transaction of the records that say so."""
+        records = [sent for effect in decision.effects for sent in self._outputs(key, effect, batch, trace, sealing)]
+        if sealing is not None:
+            receipt = msgspec.structs.replace(receipt, keys_shredded=sealing.shred(key))
         headers = self._wire.headers(receipt, batch.lane, batch.now)
         records.append(
             (topics.RECEIPTS.name, OutputRecord(receipt.request_id.encode(), self._wire.encode(receipt), headers))
@@ -218,8 +234,12 @@ class DecisionPipeline:
         for topic, output in records:
             outcome.outputs.setdefault(topic, []).append(output)
 
-    def _outputs(self, key: bytes, effect: Effect, batch: Batch, trace: Carried) -> list[tuple[str, OutputRecord]]:
+    def _outputs(
+        self, key: bytes, effect: Effect, batch: Batch, trace: Carried, sealing: Sealing | None
+    ) -> list[tuple[str, OutputRecord]]:
         wire = self._wire
+        if sealing is not None:
+            effect = sealing.sealed(effect)
         value, headers = wire.encode(effect), wire.headers(effect, batch.lane, batch.now)
         if trace:
             headers = (*headers, *trace)
@@ -295,7 +315,8 @@ def versions(context: Context) -> dict[str, str]:
 
 def job(settings: LaneSettings) -> Job:
     """The decision pipeline as the job of a worker; schema ids as the environment says."""
-    wire = wire_for(load_settings(brokers=settings.brokers, lanes=settings.lanes))
+    wide = load_settings(brokers=settings.brokers, lanes=settings.lanes)
+    wire, secrets = wire_for(wide), secrets_of(wide)
     return Job(
         processor=DecisionPipeline(wire, settings.lanes, settings.max_record_bytes),
         build=ContextBuilder(wire).build,
@@ -307,5 +328,6 @@ def job(settings: LaneSettings) -> Job:
         limits={topics.DEAD_LETTERS.name: topics.DEAD_LETTERS.max_message_bytes},
         warm_up=warm_up,
         versions=versions,
+        sealed=None if secrets is None else Sealed(topics.KEYS.name, secrets, partial(load_into, wire)),
         chained=topics.DECISIONS.name,
     )
