@@ -15,7 +15,7 @@ from streams.lane.processor import Outcome, OutputRecord
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import NAME_OF, Wire
 from streams.privacy.fields import Personal, open_datum, personal_fields, sealed
-from streams.privacy.keys import BatchKeys, Erased, KeyRing, UnknownKey
+from streams.privacy.keys import BatchKeys, KeyRing, Shredded, UnknownKey
 from streams.privacy.seal import LANE, BadSeal, BadSecret, LeadKey, minted, parts_of, place_of
 from streams.topics import KEYS
 
@@ -35,7 +35,7 @@ class Sealing:
         self._shredded: dict[bytes, int] = {}  # leads whose keys before this batch are no more: how often
 
     def open(self, record: str, datum: dict[str, Any], personal: tuple[Personal, ...]) -> None:
-        """Open a datum's texts. Raises Erased, UnreadableRecord, and UnknownKey while the keys are not complete."""
+        """Open a datum's texts. Raises Shredded, UnreadableRecord, and UnknownKey while the keys are not complete."""
         lead_id = datum["lead_id"]
         lead = lead_id.encode()
 
@@ -67,9 +67,8 @@ class Sealing:
         if not self._keys.is_complete:
             raise UnknownKey(lead_id, "any")
 
-    def shred(self, lead_id: str) -> int:
+    def shred(self, lead: bytes) -> int:
         """Destroy the keys of a lead; how many there were. What they sealed is erased from then on."""
-        lead = lead_id.encode()
         names = [] if lead in self._shredded else self._keys.ring.names(lead)
         key = self._minted.pop(lead, None)
         if key is not None:
@@ -83,12 +82,12 @@ class Sealing:
         if mine is not None and mine.id == key_id:
             return mine
         if lead in self._shredded:
-            raise Erased(key_id)
+            raise Shredded(key_id)
         try:
             return self._keys.ring.get(lead, key_id)
         except UnknownKey as unknown:
             if self._keys.is_complete:
-                raise Erased(key_id) from unknown
+                raise Shredded(key_id) from unknown
             raise
 
     def _first(self, lead_id: str) -> LeadKey:
@@ -111,7 +110,7 @@ class Sealing:
             self._outcome.outputs.setdefault(KEYS.name, []).extend(records)
 
 
-def load_into(ring: KeyRing, wire: Wire, records: Iterable[tuple[bytes | None, bytes | None]]) -> int:
+def load_into(wire: Wire, ring: KeyRing, records: Iterable[tuple[bytes | None, bytes | None]]) -> int:
     """Take in records of privacy.keys by key and value; how many of them nobody can read."""
     unreadable = 0
     for name, value in records:

@@ -39,7 +39,7 @@ class UnknownKey(Exception):
         self.lead_id, self.key_id = lead_id, key_id
 
 
-class Erased(Exception):
+class Shredded(Exception):
     """What was sealed under a key that has been destroyed."""
 
 
