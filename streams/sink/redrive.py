@@ -1,9 +1,9 @@
 """Parked deliveries, read and ordered again once.
 
 Law of this module: an order is a copy of the parked record on sink.parked, in its partition, with a mark in its
-headers: the order, and the note that it was given, in one. The target's own group reads it and delivers it in the lead's
-line, so that nothing else of the lead is on its way. One transactional id: a second redrive fences the first, and
-whoever is fenced has ordered nothing.
+headers: the order, and the note that it was given, in one. The target's own group reads it and delivers it in the
+lead's line, so that nothing else of the lead is on its way. One transactional id: a second redrive fences the first,
+and whoever is fenced has ordered nothing.
 """
 
 from __future__ import annotations
