@@ -13,6 +13,7 @@ for name in [name for name in os.environ if name.startswith("LEADLANE_")]:
     if name not in {
         "LEADLANE_CACHE_DIR",
         "LEADLANE_TEST_CONTAINERS",
+        "LEADLANE_TEST_CONTAINER_NETWORK",
         "LEADLANE_TEST_KAFKA_IMAGE",
         "LEADLANE_TEST_COMPILED",
     }:

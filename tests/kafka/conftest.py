@@ -25,10 +25,10 @@ class RunningKafka(Protocol):
 def broker() -> Iterator[RunningKafka]:
     """One Kafka for the whole run, in a container or embedded. Do not stop it; see `own_broker`."""
     if uses_containers():
-        from tests.containers import START_LIMIT_SECONDS, ApacheKafkaContainer
+        from tests.containers import ApacheKafkaContainer
 
         container = ApacheKafkaContainer()
-        container.start(timeout=START_LIMIT_SECONDS)
+        container.start()
         try:
             yield container
         finally:
