@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("streams.commands.worker:worker", "Decide what comes in: the lanes of one process."),
     "lab": ("streams.commands.lab:lab", "Learn from outcomes, publish models, watch over what they do."),
     "sink": ("streams.commands.sink:sink", "Deliver outputs to webhooks; what could not be delivered."),
+    "gateway": ("streams.commands.gateway:gateway", "Take webhooks of platforms; check what a sample would become."),
     "feed": ("streams.commands.feed:feed", "Turn a CSV export into profiles, signals and labels."),
     "backtest": ("streams.commands.backtest:backtest", "How well would the learner have done on a CSV export?"),
     "replies": ("streams.commands.replies:replies", "Read raw mails: class, return date and the evidence."),

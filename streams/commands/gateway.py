@@ -1,0 +1,51 @@
+"""`leadlane gateway`: webhooks in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from streams.commands.options import brokers_option
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.group()
+def gateway() -> None:
+    """Take webhooks of platforms, and say what they would become (docs/reference/gateway.md)."""
+
+
+@gateway.command()
+@click.argument("config", type=FILE, required=False)
+@brokers_option
+@click.option("--host", help="Where webhooks are taken, instead of LEADLANE_GATEWAY_HOST.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="The same, LEADLANE_GATEWAY_PORT; 0: a free one.")
+@click.option("--web-port", type=click.IntRange(0, 65_535), help="Health and metrics; 0: none.")
+def run(config: Path | None, brokers: str | None, host: str | None, port: int | None, web_port: int | None) -> None:
+    """Take webhooks until a signal ends it, as CONFIG says (LEADLANE_GATEWAY_CONFIG)."""
+    from streams.gateway.app import config_of, run_gateway
+    from streams.settings import load_settings
+
+    settings = load_settings(brokers=brokers, gateway_host=host, gateway_port=port, gateway_web_port=web_port)
+    run_gateway(settings, config_of(settings, config))
+
+
+@gateway.command()
+@click.argument("config", type=FILE)
+@click.option("--sample", type=FILE, help="The body of a request: shows what it would become.")
+@click.option("--source", help="Of which source the sample is; not needed when there is one.")
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of the sample.")
+@click.option("--query", default="", help="The query of the sample's URL, after the question mark.")
+def check(config: Path, sample: Path | None, source: str | None, headers: tuple[str, ...], query: str) -> None:
+    """Check a file of sources and rules; needs neither Kafka nor secrets."""
+    from streams.gateway.config import load_config
+    from streams.gateway.sampling import shown_sample, shown_sources
+    from streams.secret_refs import without_secrets
+
+    with without_secrets():
+        loaded = load_config(config)
+        if sample is None:
+            click.echo(shown_sources(loaded))
+        else:
+            click.echo(shown_sample(loaded, sample, source, headers, query))

@@ -1,0 +1,167 @@
+"""What stands at the ends of the topics: which records of this gateway Kafka has, whoever wrote them.
+
+Law of this module: what `read` has answered covers every record that was on its way when it began. A record whose
+sender was killed may still lie in a broker's socket: the ends are read until every partition has answered, then again
+after a moment in which a broker that answers has taken in what lay before it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams.errors import BrokerUnreachable, MissingTopic
+from streams.kafka.security import confluent_config
+from streams.settings import Settings
+
+SETTLE_SECONDS = 1.0
+ANSWER_SECONDS = 5.0
+POLL_SECONDS = 0.2
+AT_ONCE = 5_000
+
+Place = tuple[str, int]  # topic, partition
+
+
+class Tails(NamedTuple):
+    """Where every partition was read to."""
+
+    next_offset: dict[Place, int]
+    records: int  # that were read, of whichever source
+
+
+class TailReader:
+    """Reads the ends of topics, outside every group. Blocks: call it in a thread."""
+
+    def __init__(
+        self, settings: Settings, mine: Callable[[bytes], bool], settle_seconds: float = SETTLE_SECONDS
+    ) -> None:
+        """`mine` says of a record's ce_source whether it is of this gateway's sources."""
+        self._settings, self._mine, self._settle = settings, mine, settle_seconds
+
+    def since(self, topics: frozenset[str], at_ms: int, most: int, found: Callable[[str], object]) -> Tails:
+        """Tell `found` every own ce_id that was written since `at_ms`, of the last `most` records of all topics.
+
+        Raises BrokerUnreachable or MissingTopic.
+        """
+        with _Outside(self._settings) as consumer:
+            places = _places(consumer, topics, self._settings.brokers)
+            asked = [TopicPartition(topic, partition, at_ms) for topic, partition in places]
+            starts: dict[Place, int] = {}
+            for answer in _answered(consumer.offsets_for_times, asked, self._settings.brokers):
+                low, high = _bounds(consumer, answer, self._settings.brokers)
+                start = high if answer.offset in (OFFSET_END, -1) else int(answer.offset)
+                starts[answer.topic, answer.partition] = max(low, start, high - most // len(places))
+            return self._twice(consumer, starts, found)
+
+    def from_offsets(self, starts: Mapping[Place, int], found: Callable[[str], object]) -> Tails:
+        """Tell `found` every own ce_id from these offsets on. Raises BrokerUnreachable."""
+        with _Outside(self._settings) as consumer:
+            return self._twice(consumer, dict(starts), found)
+
+    def _twice(self, consumer: Consumer, starts: dict[Place, int], found: Callable[[str], object]) -> Tails:
+        first = self._to_end(consumer, starts, found)
+        time.sleep(SETTLE_SECONDS)
+        second = self._to_end(consumer, first.next_offset, found)
+        return Tails(second.next_offset, first.records + second.records)
+
+    def _to_end(self, consumer: Consumer, starts: Mapping[Place, int], found: Callable[[str], object]) -> Tails:
+        ends = {
+            (topic, partition): _bounds(consumer, TopicPartition(topic, partition), self._settings.brokers)[1]
+            for topic, partition in starts
+        }
+        reached = dict(starts)
+        behind = {place for place, end in ends.items() if end > starts[place]}
+        consumer.assign(
+            [TopicPartition(topic, partition, starts[topic, partition]) for topic, partition in sorted(behind)]
+        )
+        records, heard = 0, time.monotonic()
+        while behind:
+            messages = consumer.consume(AT_ONCE, POLL_SECONDS)
+            if not messages and time.monotonic() - heard > ANSWER_SECONDS:
+                raise _unreachable(self._settings.brokers, f"nothing from {min(behind)} for {ANSWER_SECONDS:.0f} s")
+            for message in messages:
+                heard = time.monotonic()
+                place = (str(message.topic()), int(message.partition() or 0))
+                if self._passed(message, found):
+                    records += 1
+                reached[place] = int(message.offset() or 0) + (message.error() is None)
+                if reached[place] >= ends[place]:
+                    behind.discard(place)
+        consumer.unassign()
+        return Tails({place: max(reached[place], ends[place]) for place in reached}, records)
+
+    def _passed(self, message: Message, found: Callable[[str], object]) -> bool:
+        """Whether it is a record; what is no record is the end of a partition."""
+        error = message.error()
+        if error is not None:
+            if error.code() != KafkaError._PARTITION_EOF:
+                raise _unreachable(self._settings.brokers, error.str())
+            return False
+        headers = dict(message.headers() or ())
+        source, name = headers.get("ce_source"), headers.get("ce_id")
+        if isinstance(source, bytes) and isinstance(name, bytes) and self._mine(source):
+            found(name.decode(errors="replace"))
+        return True
+
+
+class _Outside:
+    """A consumer that belongs to no group."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._made = Consumer(
+            confluent_config(
+                settings,
+                group_id=f"{settings.app_id}-gateway",  # the client wants a name; it never joins or commits
+                enable_auto_commit=False,
+                # Uncommitted ones too: the gateway's own records are in no transaction, and nothing may hide them.
+                isolation_level="read_uncommitted",
+                auto_offset_reset="earliest",
+                enable_partition_eof=True,
+                fetch_wait_max_ms=20,
+            )
+        )
+
+    def __enter__(self) -> Consumer:
+        return self._made
+
+    def __exit__(self, *error: object) -> None:
+        self._made.close()
+
+
+def _places(consumer: Consumer, topics: frozenset[str], brokers: str) -> list[Place]:
+    try:
+        known = consumer.list_topics(timeout=ANSWER_SECONDS).topics
+    except KafkaException as error:
+        raise _unreachable(brokers, error.args[0].str()) from error
+    missing = sorted(topics - set(known))
+    if missing:
+        raise MissingTopic(
+            f"{brokers}: expected the topics {', '.join(missing)}. Create them with `leadlane topics apply`."
+        )
+    return [(topic, partition) for topic in sorted(topics) for partition in sorted(known[topic].partitions)]
+
+
+def _answered(
+    ask: Callable[..., list[TopicPartition]], asked: list[TopicPartition], brokers: str
+) -> list[TopicPartition]:
+    try:
+        return ask(asked, timeout=ANSWER_SECONDS)
+    except KafkaException as error:
+        raise _unreachable(brokers, error.args[0].str()) from error
+
+
+def _bounds(consumer: Consumer, place: TopicPartition, brokers: str) -> tuple[int, int]:
+    try:
+        found = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=ANSWER_SECONDS)
+    except KafkaException as error:
+        raise _unreachable(brokers, error.args[0].str()) from error
+    if found is None:
+        raise _unreachable(brokers, f"no offsets of {place.topic}[{place.partition}] within {ANSWER_SECONDS:.0f} s")
+    return found
+
+
+def _unreachable(brokers: str, reason: str) -> BrokerUnreachable:
+    return BrokerUnreachable(f"{brokers}: reading back what stands on the topics failed: {reason}. Trying again.")
