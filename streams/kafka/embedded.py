@@ -251,7 +251,7 @@ class EmbeddedBroker:
                 stderr=log,
                 start_new_session=True,
             )
-        self._watcher = _watch(self._process.pid, self.data_dir if self._temporary else None)
+        self._watcher = watch(self._process.pid, self.data_dir if self._temporary else None)
 
     def _wait_until_up(self) -> None:
         from confluent_kafka import KafkaException
@@ -296,7 +296,8 @@ kill -9 "$0"
 """
 
 
-def _watch(pid: int, to_remove: Path | None) -> subprocess.Popen[bytes]:
+def watch(pid: int, to_remove: Path | None = None) -> subprocess.Popen[bytes]:
+    """Ends the process when this one is gone, however it went; kill what is returned once the process has ended."""
     return subprocess.Popen(
         ["/bin/sh", "-c", WATCH, str(pid), str(to_remove or "")],
         stdin=subprocess.PIPE,
