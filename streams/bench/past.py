@@ -26,11 +26,12 @@ from streams.lane.lane import Position
 from streams.lane.merge import in_order
 from streams.lane.privates import Record
 from streams.lane.processor import POSITION, Batch, InputRecord, JournalEntry, OutputRecord
-from streams.lane.replay import Contexts
+from streams.lane.replay import Contexts, keys_for
 from streams.lane.store import DictStore
 from streams.policy import load_policy
 from streams.settings import load_settings
 from streams.shipped import default_policy
+from streams.topics import KEYS
 from streams.whatif.folder import export
 from streams.whatif.history import GivenHistory, LaneHistory
 from streams.whatif.run import pipeline_job
@@ -91,7 +92,7 @@ def written(messages: Iterable[Message]) -> Iterator[Written]:
 
 
 def decided(records: Iterable[Written], controls: Sequence[Control], lanes: int, batch: int = BATCH) -> GivenHistory:
-    """What lanes make of records in the order of their arrival; controls come between batches."""
+    """What lanes make of records in the order of their arrival; controls come between batches, keys before all."""
     job = load_job(PROCESSOR, LaneSettings(brokers="localhost:9092", lanes=lanes))
     wire = wire_for(load_settings())
     control_topics: dict[str, list[Record]] = {topic: [] for topic in job.controls}
@@ -102,18 +103,27 @@ def decided(records: Iterable[Written], controls: Sequence[Control], lanes: int,
     contexts = Contexts(job, control_topics)
     waiting: list[list[Record]] = [[] for _ in range(lanes)]
     offsets: dict[tuple[str, int], int] = defaultdict(int)
+    keys: list[list[Record]] = [[] for _ in range(lanes)]
     for topic, key, value, headers, at in records:
-        lane = (murmur2(key or b"") & 0x7FFFFFFF) % lanes
+        lead = (key or b"").rpartition(b"#")[0] if topic == KEYS.name else key
+        lane = (murmur2(lead or b"") & 0x7FFFFFFF) % lanes
+        if topic == KEYS.name:
+            keys[lane].append(Record(topic, lane, len(keys[lane]), at, key, value, tuple(headers)))
+            continue
         waiting[lane].append(Record(topic, lane, offsets[topic, lane], at, key, value, tuple(headers)))
         offsets[topic, lane] += 1
-    pasts = [_lane(job, number, waiting[number], contexts, control_topics, batch) for number in range(lanes)]
+    pasts = [
+        _lane(job, number, waiting[number], contexts, control_topics, batch, keys[number]) for number in range(lanes)
+    ]
     return GivenHistory(tuple(pasts), control_topics)
 
 
 def _lane(
-    job: Job, number: int, records: list[Record], contexts: Contexts, controls: dict[str, list[Record]], size: int
-) -> LaneHistory:
+    job: Job, number: int, records: list[Record], contexts: Contexts, controls: dict[str, list[Record]], size: int,
+    key_records: list[Record],
+) -> LaneHistory:  # fmt: skip
     store, seq, position, head = DictStore(), 0, dict[str, int](), NO_HEAD
+    keys = keys_for(job, key_records)
     outputs: dict[str, list[Record]] = {topic: [] for topic in job.outputs}
     journal: list[Record] = []
     state: list[Record] = []
@@ -128,7 +138,7 @@ def _lane(
         due = store.due(now, BATCH)
         known = {topic: sum(record.timestamp <= now for record in kept) for topic, kept in controls.items()}
         outcome = job.processor.process(
-            store.view, Batch(in_order(by_topic), due, now, number, seq), contexts.at(known)
+            store.view, Batch(in_order(by_topic), due, now, number, seq, keys), contexts.at(known)
         )
         store.apply(outcome.changed)
         entry = JournalEntry(number, seq, now, first, dict(position), len(taken), len(due), known)
@@ -136,13 +146,18 @@ def _lane(
         if job.chained in outcome.outputs:
             outcome.outputs[job.chained], head = chained(outcome.outputs[job.chained], head)
         after = msgspec.msgpack.encode(Position(dict(position), seq, now, head))
+        if job.sealed is not None:
+            new = outcome.outputs.pop(job.sealed.topic, [])
+            _append(key_records, job.sealed.topic, number, new, now)
+            assert keys is not None
+            job.sealed.load(keys.ring, [(record.key, record.value) for record in new])
         for topic, sent in outcome.outputs.items():
             _append(outputs.setdefault(topic, []), topic, number, sent, now)
         changed = [OutputRecord(key, packed) for key, packed in outcome.changed.items()]
         _append(state, job.state, number, [*changed, OutputRecord(POSITION, after)], now)
         _append(journal, job.journal, number, [OutputRecord(b"%d" % number, job.write_entry(entry))], now)
     inputs = {topic: [record for record in records if record.topic == topic] for topic in job.processor.inputs}
-    return LaneHistory(number, journal, inputs, outputs, state)
+    return LaneHistory(number, journal, inputs, outputs, state, keys=key_records)
 
 
 def _append(kept: list[Record], topic: str, partition: int, sent: Iterable[OutputRecord], now: int) -> None:

@@ -15,6 +15,7 @@ from streams.lane.job import ControlView, Job
 from streams.lane.merge import in_order
 from streams.lane.privates import Record
 from streams.lane.processor import DUE_BYTES, NEVER, Batch, JournalEntry, Outcome
+from streams.privacy.keys import BatchKeys, KeyRing
 
 
 class Entries(Protocol):
@@ -24,6 +25,7 @@ class Entries(Protocol):
 
 
 KEPT_CONTEXTS = 64
+NO_ENTROPY = bytes(32)  # what is minted in a replay goes nowhere
 NO_TIMER = NEVER.to_bytes(DUE_BYTES, "big")
 
 
@@ -95,11 +97,13 @@ def replay(
     inputs: Mapping[str, Sequence[Record]],
     contexts: Contexts,
     start: Start = BEGINNING,
+    keys: BatchKeys | None = None,
 ) -> Iterator[Replayed]:
     """Decide one lane's history again, transaction by transaction.
 
     `journal` and `inputs` (by topic) are what read_committed consumers see, in offset order, of this lane from `start`
-    on; what is older is left out. BrokenJournal when an entry does not follow the one before it.
+    on; what is older is left out. `keys` are those of the lane's leads that are there now. BrokenJournal when an entry
+    does not follow the one before it.
     """
     store = PlainStore()
     store.apply(start.states)
@@ -110,10 +114,22 @@ def replay(
                 f"lane {entry.lane} seq {entry.seq}: expected {entry.due} due leads, got {len(due)}: this version of"
                 " Leadlane, or what it was told, does not set the timers that were recorded"
             )
-        batch = Batch(records, due, entry.now, entry.lane, entry.seq)
+        batch = Batch(records, due, entry.now, entry.lane, entry.seq, keys)
         outcome = job.processor.process(store.view, batch, contexts.at(entry.control))
         store.apply(outcome.changed)
         yield Replayed(entry, batch, outcome, store)
+
+
+def keys_for(job: Job, records: Iterable[Record]) -> BatchKeys | None:
+    """All keys of a lane's leads, as the records of their topic say; None when nothing is sealed.
+
+    A lane seals under a lead's own key from the first time on, so the keys of the end are those of every batch.
+    """
+    if job.sealed is None:
+        return None
+    ring = KeyRing(job.sealed.secrets)
+    job.sealed.load(ring, ((record.key, record.value) for record in records))
+    return BatchKeys(ring, NO_ENTROPY, is_complete=True)
 
 
 def transactions(

@@ -20,7 +20,6 @@ from streams.privacy.seal import LANE, BadSeal, BadSecret, LeadKey, minted, part
 from streams.topics import KEYS
 
 EffectT = TypeVar("EffectT", bound=Effect)
-NO_ENTROPY = bytes(32)
 PERSONAL_EFFECTS = {
     record: (name, personal_fields()[name]) for record, name in NAME_OF.items() if name in personal_fields()
 }

@@ -22,9 +22,10 @@ from streams.core.state import LeadState, unpack
 from streams.lane.job import Job
 from streams.lane.privates import Record
 from streams.lane.processor import RESERVED, Batch, OutputRecord
-from streams.lane.replay import Contexts, PlainStore, Transaction, transactions
+from streams.lane.replay import Contexts, PlainStore, Transaction, keys_for, transactions
 from streams.lane.wire import Wire
 from streams.policy.document import Document
+from streams.privacy.fields import hidden, untouched
 from streams.whatif.casebook import CaseBook, Handling, Outcome
 from streams.whatif.change import Alternatives, Change, parsed, published_policies
 from streams.whatif.compare import Difference, Side, Track
@@ -53,6 +54,7 @@ class _Lane:
         self._contexts = Alternatives(plan.change, contexts)
         self._store = PlainStore()
         self._store.apply(past.start.states)
+        self._keys = keys_for(job, past.keys)
         self._foreign = FOREIGN
         self._tracks: dict[bytes, Track] = {}
         self._tier_differences: dict[bytes, Difference] = {}
@@ -88,7 +90,7 @@ class _Lane:
     def _as_recorded(self, transaction: Transaction) -> None:
         entry, records = transaction
         due = self._store.due(entry.now, entry.due)
-        batch = Batch(records, due, entry.now, entry.lane, entry.seq)
+        batch = Batch(records, due, entry.now, entry.lane, entry.seq, self._keys)
         outcome = self._job.processor.process(self._store.view, batch, self._contexts.recorded(entry.control))
         self._store.apply(outcome.changed)
 
@@ -145,21 +147,21 @@ class _Lane:
         first = entry.seq + entry.records
         numbers = timers_in(decisions, first, first + entry.due)
         if len(due) == entry.due and all(due[number - first] == key for key, number in numbers.items()):
-            yield Batch(records, due, entry.now, entry.lane, entry.seq)
+            yield Batch(records, due, entry.now, entry.lane, entry.seq, self._keys)
             return
-        yield Batch(records, (), entry.now, entry.lane, entry.seq)
+        yield Batch(records, (), entry.now, entry.lane, entry.seq, self._keys)
         # What happens to one lead by a timer changes no other: the order may be that of the numbers.
         known = sorted((numbers[key], key) for key in due if key in numbers)
         for _, run in groupby(enumerate(known), key=lambda each: each[1][0] - each[0]):
             numbered = [each[1] for each in run]
-            yield Batch((), [key for _, key in numbered], entry.now, entry.lane, numbered[0][0])
+            yield Batch((), [key for _, key in numbered], entry.now, entry.lane, numbered[0][0], self._keys)
         foreign = [key for key in due if key not in numbers]
         if foreign:
-            yield Batch((), foreign, entry.now, entry.lane, self._foreign)
+            yield Batch((), foreign, entry.now, entry.lane, self._foreign, self._keys)
             self._foreign += len(foreign)
 
     def _decoded(self, topic: str, pairs: Iterable[Pair]) -> list[Effect]:
-        return [cast(Effect, self._wire.decode_any(topic, value)) for _, value in pairs if value is not None]
+        return [cast(Effect, self._wire.decode_any(topic, value, untouched)) for _, value in pairs if value is not None]
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
@@ -234,7 +236,7 @@ class _Lane:
 
     def _event(self, record: Record) -> object:
         try:
-            return self._wire.decode(record.topic, record.value)
+            return self._wire.decode(record.topic, record.value, hidden)
         except Exception:  # a dead letter on both sides
             return None
 

@@ -23,8 +23,8 @@ from streams.lane.chain import NO_HEAD, Proof, head_in, without_heads
 from streams.lane.job import Job
 from streams.lane.privates import Record
 from streams.lane.processor import ERASED, POSITION, OutputRecord
-from streams.lane.replay import BrokenJournal, Contexts, replay
-from streams.whatif.history import LaneHistory
+from streams.lane.replay import BrokenJournal, Contexts, keys_for, replay
+from streams.whatif.history import LaneHistory, key_topics
 from streams.whatif.window import Window
 
 Sent = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...], int]  # key, value, headers, timestamp
@@ -72,9 +72,10 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
         for topic, records in past.outputs.items()
     }
     states: Mapping[bytes, bytes] = start.states
+    keys = key_topics(job)
     after: dict[str, int] = dict(start.next)
     try:
-        for done in replay(job, journal, past.inputs, contexts, start):
+        for done in replay(job, journal, past.inputs, contexts, start, keys_for(job, past.keys)):
             entry, outcome = done.entry, done.outcome
             if window.over(entry.now):
                 break
@@ -86,6 +87,8 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
                 figures["events"] += entry.records
                 figures["decisions"] += sum(n for name, n in outcome.counts.items() if name.endswith(DECIDED))
             for topic, records in outcome.outputs.items():
+                if topic in keys:  # what is there now is what is left of them
+                    continue
                 tape = tapes.get(topic)
                 if tape is None:
                     tape = tapes[topic] = Tape(topic, ())

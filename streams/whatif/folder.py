@@ -4,6 +4,8 @@
     DIR/TOPIC/PARTITION.zst      zstd frames one after the other; each holds one msgpack array of records
     record                       [offset, timestamp, key or nil, value or nil, [[name, value], ...]]
 
+The keys of sealed texts are not exported: see `kept_keys`.
+
 Law of this module: what is read is what was written, or NoHistory says which file is not and how. A file is read frame
 by frame; the manifest is written last, so that a folder without one was not finished.
 """
@@ -20,13 +22,15 @@ from typing import Any, NamedTuple
 import msgspec
 import zstandard
 
+from streams.errors import LeadlaneError
 from streams.lane.job import Job
 from streams.lane.lane import Position
 from streams.lane.privates import Record
 from streams.lane.processor import POSITION
 from streams.lane.replay import BEGINNING, Start
+from streams.settings import load_settings
 from streams.whatif.exact import last_by_key
-from streams.whatif.history import History, LaneHistory, NoHistory, lane_history, partition_of
+from streams.whatif.history import History, LaneHistory, NoHistory, Tail, key_topics, lane_history, partition_of
 
 FORMAT = 1
 MANIFEST = "history.json"
@@ -67,7 +71,11 @@ class FolderHistory(NamedTuple):
     def lane(self, job: Job, number: int) -> LaneHistory:
         manifest = manifest_of(Path(self.folder))
         return lane_history(
-            job, number, manifest.lanes, lambda topic: self._read(manifest, topic, partition_of(job, topic, number))
+            job,
+            number,
+            manifest.lanes,
+            lambda topic: self._read(manifest, topic, partition_of(job, topic, number)),
+            kept_keys(job, number),
         )
 
     def start(self, job: Job, number: int) -> Start:
@@ -112,6 +120,25 @@ class Continued(NamedTuple):
 
     def controls(self, job: Job) -> dict[str, list[Record]]:
         return self.history.controls(job)
+
+
+def kept_keys(job: Job, number: int) -> list[Record]:
+    """The keys of a lane's leads, from the broker that the environment names: they are in no export.
+
+    So what is erased there can be read in no export either. NoHistory when they cannot be had.
+    """
+    topics = key_topics(job)
+    if not topics:
+        return []
+    brokers = load_settings().brokers
+    try:
+        with Tail(brokers) as tail:
+            return [record for topic in topics for record in tail.read_whole([(topic, number)])[topic]]
+    except LeadlaneError as error:
+        raise NoHistory(
+            f"{brokers}: expected {topics[0]}, got {error}. Personal texts are sealed, and an export has no keys: set"
+            " LEADLANE_BROKERS to where they are, or unset LEADLANE_SEAL_SECRET for a history that was never sealed."
+        ) from error
 
 
 def export(history: History, job: Job, processor: str, folder: Path, *, only_states: bool = False) -> Manifest:

@@ -42,6 +42,7 @@ class LaneHistory(NamedTuple):
     outputs: Mapping[str, Sequence[Record]]  # by topic
     state: Sequence[Record]
     start: Start = BEGINNING
+    keys: Sequence[Record] = ()  # of the leads' personal texts, as they are now
 
 
 class History(Protocol):
@@ -67,12 +68,13 @@ class BrokerHistory(NamedTuple):
             return tail.partitions(job.journal)
 
     def lane(self, job: Job, number: int) -> LaneHistory:
-        others = {*job.processor.inputs, *job.outputs, job.state} - {job.journal}
+        others = {*job.processor.inputs, *job.outputs, job.state, *key_topics(job)} - {job.journal}
         with Tail(self.brokers) as tail:
             lanes = tail.partitions(job.journal)
             records = tail.read_whole([(job.journal, number)])  # first: of what it names, nothing is missing then
             records |= tail.read_whole([(topic, partition_of(job, topic, number)) for topic in others])
-        return lane_history(job, number, lanes, lambda topic: records[topic])
+        keys = [record for topic in key_topics(job) for record in records[topic]]
+        return lane_history(job, number, lanes, lambda topic: records[topic], keys)
 
     def controls(self, job: Job) -> dict[str, list[Record]]:
         kept = [topic for topic in job.controls if topic in CONTROL_NAMES]  # what compaction took is in control.history
@@ -104,8 +106,10 @@ class GivenHistory(NamedTuple):
         return self.control_records
 
 
-def lane_history(job: Job, number: int, lanes: int, read: Callable[[str], list[Record]]) -> LaneHistory:
-    """A lane's past from a way to read its part of each topic."""
+def lane_history(
+    job: Job, number: int, lanes: int, read: Callable[[str], list[Record]], keys: Sequence[Record]
+) -> LaneHistory:
+    """A lane's past from a way to read its part of each topic, and the keys of its leads."""
     return LaneHistory(
         number,
         read(job.journal),
@@ -116,7 +120,13 @@ def lane_history(job: Job, number: int, lanes: int, read: Callable[[str], list[R
             if topic != job.journal
         },
         read(job.state),
+        keys=keys,
     )
+
+
+def key_topics(job: Job) -> tuple[str, ...]:
+    """The topic of the keys, if there is one."""
+    return () if job.sealed is None else (job.sealed.topic,)
 
 
 def partition_of(job: Job, topic: str, lane: int) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from streams.lane.wire import Wire
+from streams.privacy.fields import untouched
 from streams.whatif.exact import LaneCheck, Sent
 from streams.whatif.window import time_text
 
@@ -67,7 +68,7 @@ def _fields(topic: str, was: Sent | None, now: Sent | None, wire: Wire) -> Itera
 
 def _builtins(topic: str, sent: Sent, wire: Wire) -> dict[str, Any]:
     try:
-        found = msgspec.to_builtins(wire.decode_any(topic, sent[1]))
+        found = msgspec.to_builtins(wire.decode_any(topic, sent[1], untouched))
     except Exception:  # bytes of another job, or of a version that this one cannot read
         return {"value": repr(sent[1])}
     return found if isinstance(found, dict) else {"value": repr(sent[1])}
