@@ -14,7 +14,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE $(shell find streams 
 # Before the checkout for every import, also in the processes that this one starts.
 COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.leadlane/compiled
 
-.PHONY: help setup demo test test-compiled check lint type schemas wheel bench replay fuzz generate constraints clean
+.PHONY: help setup demo test test-compiled check lint type schemas wheel bench replay fuzz generate dashboards pictures constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -80,8 +80,17 @@ replay: setup .leadlane/compiled/.made ## history decided again with the compile
 fuzz: setup ## a worker under broken messages, each accounted for (ARGS='--messages 20000'; the default takes a while)
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-generate: setup ## write docs/reference from the code
+generate: setup ## write docs/reference and Grafana's dashboards from the code
 	@$(BIN)/python -m streams.reference
+	@$(BIN)/python -m streams.dashboards
+
+dashboards: setup ## write Grafana's dashboards and the page about them from streams/dashboards
+	@$(BIN)/python -m streams.dashboards
+
+# A demo of several minutes with a Prometheus that looks on (Debian and Ubuntu: apt install prometheus), then drawn.
+pictures: setup ## draw the dashboards from a demo's own figures: docs/images/leadlane-*.png (ARGS='--seconds 240')
+	@$(BIN)/python -m streams.dashboards.picture $(ARGS)
+	@$(BIN)/python -m streams.dashboards
 
 constraints: setup ## write constraints.txt from what a fresh .venv holds (make clean first)
 	@$(BIN)/python -m pip list --format=freeze --exclude-editable --exclude pip --exclude wheel --exclude leadlane \

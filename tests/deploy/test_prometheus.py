@@ -1,4 +1,4 @@
-"""Rules and routes: each alert says what to do, is heard by the right people, and fires and keeps silent when it must."""
+"""Rules and routes: an alert says what to do, is heard by the right people, and fires and keeps silent when it must."""
 
 from __future__ import annotations
 

@@ -46,3 +46,9 @@ def test_nothing_below_imports_what_stands_on_top(above: str) -> None:
     below = [path for part in ("core", "lane", "policy", "kafka") for path in (STREAMS / part).rglob("*.py")]
     found = [str(path) for path in below for name in imports(path) if name.startswith(f"streams.{above}")]
     assert found == []
+
+
+def test_nothing_of_the_product_imports_the_dashboards() -> None:
+    product = [path for path in STREAMS.rglob("*.py") if path.parent.name != "dashboards"]
+    found = [str(path) for path in product for name in imports(path) if name.startswith("streams.dashboards")]
+    assert found == []
