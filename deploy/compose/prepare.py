@@ -1,4 +1,4 @@
-"""What `make up` needs before its first start: .env and secrets of this machine. What is there already stays as it is."""
+"""What `make up` needs before its first start: .env and secrets of this machine. What is there stays as it is."""
 
 from __future__ import annotations
 

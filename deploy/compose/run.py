@@ -18,7 +18,8 @@ ENGINES = (  # (how compose is called, how images are built)
 )
 NONE = """\
 Expected `docker compose`, `podman-compose` or `podman compose`, found none that answers.
-Install Docker or Podman, start it, then try again. Without containers: `make demo`, or `leadlane worker` on any Kafka."""
+Install Docker or Podman, start it, then try again.
+Without containers: `make demo`, or `leadlane worker` on any Kafka."""
 
 
 def main(action: str) -> int:

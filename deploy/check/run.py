@@ -1,0 +1,242 @@
+"""Builds the image and runs what compose.yaml says, without root, on a root file system that nobody can write to.
+
+    make check-deploy                                   images made of this machine's own packages
+    make check-deploy ARGS='--images official'          the bases and the Kafka that the files name, pulled
+
+In order: Kafka; init, twice; two workers, lab, gateway, sink; webhooks in, deliveries out; a worker is killed and comes
+back; an orderly stop. Every lead that the gateway answered 2xx for must be routed and delivered, once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine import Engine, images
+from services import read, words
+from traffic import Receiver, routed, send, value_of
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # `streams`, for Kafka's jars, and tests.containers
+from tests.containers import free_ports
+
+LEADS = 150
+READY_SECONDS, TAKEOVER_SECONDS, STOP_SECONDS = 60, 60, 15
+LANES = 12
+PROCESSES = ("worker-0", "worker-1", "lab", "gateway", "sink")
+SECRET = "check"
+WHO = """
+import os
+lines = [line.split() for line in open("/proc/self/status")]
+print(os.getuid(), *(words[1] for words in lines if words[0] in ("CapEff:", "NoNewPrivs:")))
+"""
+
+
+class Check:
+    """One run; `say` prints a line with the seconds since it began."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine, self.folder = engine, folder
+        self.began = time.monotonic()
+        self.prefix = f"leadlane-check-{int(time.time())}"
+        self.started: list[str] = []
+        self.kafka, self.controller, self.gateway, *web = free_ports(3 + len(PROCESSES))
+        self.web = dict(zip(PROCESSES, web, strict=True))
+        self.receiver = Receiver()
+        self.document = read(self._files())
+
+    def say(self, text: str) -> None:
+        print(f"{time.monotonic() - self.began:6.1f} s  {text}", flush=True)
+
+    # --- containers ---------------------------------------------------------------------------------------------------
+
+    def run(self, name: str, image: str, *, detach: bool = True) -> str:
+        container = f"{self.prefix}-{name}"
+        command, *rest = words(self.document, name, container, image, self._environment(name))
+        own = ["--detach"] if detach else ["--rm"]
+        if self.engine.name == "podman":  # which else puts a tmpfs on /tmp, /var/tmp and /run
+            own += ["--read-only-tmpfs=false"] if "--read-only" in rest else []
+        if detach:
+            self.started.append(container)
+        return self.engine(command, *own, *rest)
+
+    def container(self, name: str) -> str:
+        return f"{self.prefix}-{name}"
+
+    def is_healthy(self, name: str) -> bool:
+        if self.engine.name == "podman":
+            return self.engine.succeeds("healthcheck", "run", self.container(name))
+        state = self.engine("inspect", "--format", "{{.State.Health.Status}}", self.container(name), check=False)
+        return state == "healthy"
+
+    def wait(self, what: str, holds: Callable[[], bool], seconds: float, of: str) -> float:
+        """Wait until something holds; ends the check, with the container's log, if it does not."""
+        began = time.monotonic()
+        while not holds():
+            if time.monotonic() - began > seconds:
+                log = self.engine("logs", "--tail", "40", self.container(of), check=False)
+                raise SystemExit(f"expected within {seconds:.0f} s: {what}. The log of {of} ends with:\n{log}")
+            time.sleep(0.2)
+        return time.monotonic() - began
+
+    def is_ready(self, name: str) -> bool:
+        return value_of(f"http://127.0.0.1:{self.web[name]}/ready") is not None
+
+    def lanes(self, name: str) -> int:
+        return int(value_of(f"http://127.0.0.1:{self.web[name]}/metrics", "leadlane_lanes_open") or 0)
+
+    def is_confined(self, name: str) -> None:
+        """Not root, no capability, no new privileges, and not a single place to write to."""
+        said = self.engine("exec", self.container(name), "python", "-c", WHO).split()
+        assert said == ["10001", "0000000000000000", "1"], f"{name}: expected uid 10001, no capability, got {said}"
+        for place in ("/", "/tmp", "/opt/leadlane", "/var/tmp", "/run"):
+            assert not self.engine.succeeds("exec", self.container(name), "touch", f"{place}/x"), f"{name}: {place}"
+
+    def remove(self) -> None:
+        for container in reversed(self.started):
+            self.engine("rm", "--force", "--volumes", container, check=False)
+
+    # --- what is different from compose.yaml: the host's network has no names and one port for each -------------------
+
+    def _files(self) -> dict[str, str]:
+        token, secret, sink = (self.folder / name for name in ("gateway_token", "sink_secret", "sink.yaml"))
+        token.write_text(SECRET)
+        secret.write_text("whsec_" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")
+        sink.write_text(
+            f"targets:\n  check:\n    url: {self.receiver.url}\n    secrets: [{{file: /run/secrets/sink_secret}}]\n"
+            "    deliver: {leads.routed: null}\n"
+        )
+        for file in (token, secret, sink):
+            file.chmod(0o444)
+        return {
+            "SINK_CONFIG": str(sink),
+            "LANES": str(LANES),
+            "SEAL_SECRET": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
+        }
+
+    def _environment(self, name: str) -> dict[str, str]:
+        if name == "kafka":
+            broker, controller = f"PLAINTEXT://127.0.0.1:{self.kafka}", f"127.0.0.1:{self.controller}"
+            return {
+                "KAFKA_LISTENERS": f"{broker},CONTROLLER://{controller}",
+                "KAFKA_ADVERTISED_LISTENERS": broker,
+                "KAFKA_CONTROLLER_QUORUM_VOTERS": f"1@{controller}",
+            }
+        port = {
+            "lab": "LEADLANE_LAB_WEB_PORT",
+            "gateway": "LEADLANE_GATEWAY_WEB_PORT",
+            "sink": "LEADLANE_SINK_WEB_PORT",
+        }
+        own = {port.get(name, "LEADLANE_WEB_PORT"): str(self.web[name])} if name in self.web else {}
+        return {
+            **own,
+            "LEADLANE_BROKERS": f"127.0.0.1:{self.kafka}",
+            "LEADLANE_WEB_HOST": "127.0.0.1",
+            "LEADLANE_GATEWAY_HOST": "127.0.0.1",
+            "LEADLANE_GATEWAY_PORT": str(self.gateway),
+            "LEADLANE_SCHEMA_REGISTRY_URL": "",
+        }
+
+
+def check(engine: Engine, folder: Path, official: bool) -> None:
+    this = Check(engine, folder)
+    built = images(engine, official)
+    size = int(engine("image", "inspect", "--format", "{{.Size}}", built["leadlane"])) / 1e6
+    this.say(f"images are built; Leadlane's has {size:.0f} MB")
+    with removing(this):
+        kafka_and_init(this, built)
+        the_processes(this, built["leadlane"])
+        webhooks_come_out(this, "a")
+        a_killed_worker_is_replaced(this)
+        an_orderly_stop(this)
+    this.say("all as it should be")
+
+
+@contextmanager
+def removing(this: Check) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        this.remove()
+        this.receiver.close()
+
+
+def kafka_and_init(this: Check, built: dict[str, str]) -> None:
+    kafka = this.document["services"]["kafka"]["healthcheck"]["test"]
+    kafka[-1] = kafka[-1].replace("/9092", f"/{this.kafka}")
+    this.run("kafka", built["kafka"])
+    took = this.wait("a healthy Kafka", lambda: this.is_healthy("kafka"), READY_SECONDS, "kafka")
+    this.say(f"Kafka is healthy after {took:.1f} s")
+    first = this.run("init", built["leadlane"], detach=False)
+    again = this.run("init", built["leadlane"], detach=False)
+    assert " 0 there before" in first, first
+    assert " 0 created" in again, again
+    assert "nothing written" in again, again
+    this.say("init has made topics, policy and reps; the second time it changed nothing")
+
+
+def the_processes(this: Check, image: str) -> None:
+    for name in PROCESSES:
+        this.run(name, image)
+    for name in PROCESSES:
+        took = this.wait(f"{name} is ready", lambda name=name: this.is_ready(name), READY_SECONDS, name)
+        assert this.is_healthy(name), f"{name} is ready and not healthy"
+        this.is_confined(name)
+        this.say(f"{name} is ready, healthy, not root, and can write nowhere (waited {took:.1f} s)")
+    this.wait(
+        "12 open lanes", lambda: this.lanes("worker-0") + this.lanes("worker-1") == LANES, READY_SECONDS, "worker-0"
+    )
+
+
+def webhooks_come_out(this: Check, prefix: str) -> None:
+    leads = {f"{prefix}-{number}" for number in range(LEADS)}
+    began = time.monotonic()
+    send(this.gateway, SECRET, leads)
+    they_arrive(this, leads)
+    this.say(f"{LEADS} leads: webhook in, routed, delivered once each, in {time.monotonic() - began:.1f} s")
+
+
+def they_arrive(this: Check, leads: set[str]) -> None:
+    broker = f"127.0.0.1:{this.kafka}"
+    this.wait("every lead is delivered", lambda: leads <= set(this.receiver.leads), TAKEOVER_SECONDS, "sink")
+    ids = routed(broker, leads)
+    assert len(ids) == len(set(ids)), "a decision stands twice on leads.routed"
+    assert len(this.receiver.keys) == len(set(this.receiver.keys)), "a delivery came twice"
+
+
+def a_killed_worker_is_replaced(this: Check) -> None:
+    leads = {f"b-{number}" for number in range(LEADS)}
+    this.engine("kill", "--signal", "KILL", this.container("worker-0"))
+    send(this.gateway, SECRET, leads)
+    took = this.wait("worker-1 has every lane", lambda: this.lanes("worker-1") == LANES, TAKEOVER_SECONDS, "worker-1")
+    they_arrive(this, leads)
+    this.say(f"worker-0 killed: worker-1 has all lanes after {took:.1f} s, {LEADS} leads of meanwhile came out once")
+    this.engine("start", this.container("worker-0"))
+    this.wait(
+        "worker-0 is back",
+        lambda: this.is_ready("worker-0") and this.lanes("worker-0") > 0,
+        TAKEOVER_SECONDS,
+        "worker-0",
+    )
+    webhooks_come_out(this, "c")
+
+
+def an_orderly_stop(this: Check) -> None:
+    for name in PROCESSES:
+        began = time.monotonic()
+        this.engine("stop", "--time", str(STOP_SECONDS), this.container(name))
+        code = this.engine("inspect", "--format", "{{.State.ExitCode}}", this.container(name))
+        assert code == "0", f"{name} ended with {code}:\n{this.engine('logs', '--tail', '20', this.container(name))}"
+        this.say(f"{name} stopped in {time.monotonic() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--images", choices=["local", "official"], default="local")
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="leadlane-check-") as name:
+        check(Engine(Path(name)), Path(name), given.images == "official")

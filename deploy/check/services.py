@@ -1,0 +1,64 @@
+"""The services of compose.yaml as single containers on the host's network: what it says of each is what runs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+COMPOSE = Path(__file__).parents[1] / "compose" / "compose.yaml"
+VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def read(variables: Mapping[str, str]) -> dict[str, Any]:
+    """compose.yaml with its ${NAME:-default} filled in."""
+    text = COMPOSE.read_text("utf-8")
+    document: dict[str, Any] = yaml.safe_load(VARIABLE.sub(lambda m: variables.get(m[1]) or m[2] or "", text))
+    return document
+
+
+def words(document: dict[str, Any], name: str, container: str, image: str, environment: Mapping[str, str]) -> list[str]:
+    """What follows `podman` (or `docker`) to run one service. `environment` wins over compose.yaml's."""
+    service = document["services"][name]
+    given = ["run", "--name", container, "--network", "host"]
+    given += ["--read-only"] if service.get("read_only") else []
+    given += [f"--cap-drop={each}" for each in service.get("cap_drop", ())]
+    given += [f"--security-opt={each.removesuffix(':true')}" for each in service.get("security_opt", ())]
+    given += ["--init"] if service.get("init") else []
+    given += [f"--memory={service['mem_limit']}"] if "mem_limit" in service else []
+    given += [f"--pids-limit={service['pids_limit']}"] if "pids_limit" in service else []
+    for variable, value in {**service.get("environment", {}), **environment}.items():
+        given += ["--env", f"{variable}={value}"]
+    given += _mounts(document, service)
+    given += _health(service.get("healthcheck", {}))
+    if "entrypoint" in service:
+        given += ["--entrypoint", service["entrypoint"][0]]
+    return [*given, image, *service.get("command", ())]
+
+
+def _mounts(document: dict[str, Any], service: dict[str, Any]) -> list[str]:
+    given = []
+    for volume in service.get("volumes", ()):
+        source, _, rest = volume.partition(":")
+        # A named volume would stay behind; without one the container's own layer does.
+        if source.startswith((".", "/")):
+            given += ["--volume", f"{os.path.normpath(COMPOSE.parent / source)}:{rest}"]
+    for secret in service.get("secrets", ()):
+        file = document["secrets"][secret]["file"]
+        given += ["--volume", f"{os.path.normpath(COMPOSE.parent / file)}:/run/secrets/{secret}:ro"]
+    return given
+
+
+def _health(stated: dict[str, Any]) -> list[str]:
+    if stated.get("disable"):
+        return ["--no-healthcheck"]
+    if "test" not in stated:
+        return []
+    kind, *test = stated["test"]
+    # As one line for the shell where compose.yaml has words.
+    command = test[0] if kind == "CMD-SHELL" else " ".join(f"'{word}'" if " " in word else word for word in test)
+    return ["--health-cmd", command]
