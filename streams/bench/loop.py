@@ -37,6 +37,7 @@ from streams.kafka.sender import Sender
 from streams.kafka.table import ControlTable
 from streams.lane.job import LaneSettings, load_job
 from streams.policy.publish import Publisher
+from streams.privacy.fields import hidden
 from streams.settings import Settings, load_settings
 from streams.shipped import default_policy
 
@@ -97,7 +98,7 @@ class Loop:
         for seen in self._outputs.take():
             if seen.value is None or seen.topic not in (topics.DECISIONS.name, topics.EXAMPLES.name):
                 continue
-            record = self._wire.decode_any(seen.topic, seen.value)
+            record = self._wire.decode_any(seen.topic, seen.value, hidden)
             if isinstance(record, EmitExample):
                 self.examples += 1
                 if record.example_id in self.labelled:

@@ -19,6 +19,7 @@ from streams.kafka.codec import wire_for
 from streams.kafka.reader import Reader, timestamp_of
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import NAME_OF, Wire
+from streams.privacy.opening import Opening
 from streams.settings import load_settings
 from streams.topics import DECISIONS, INPUTS
 
@@ -47,9 +48,9 @@ def explain(decision_id: str, as_json: bool, brokers: str | None) -> None:
     wanted = parsed(decision_id)
     settings = load_settings(brokers=brokers)
     wire = wire_for(settings)
-    with Reader(settings) as reader:
-        trigger, written_at, why_not = _trigger(reader, wire, wanted)
-        decision = _decision(reader, wire, decision_id, wanted.partition, written_at)
+    with Reader(settings) as reader, Opening(settings) as opening:
+        trigger, written_at, why_not = _trigger(reader, wire, opening, wanted)
+        decision = _decision(reader, wire, opening, decision_id, wanted.partition, written_at)
     if as_json:
         click.echo(msgspec.json.encode({"decision": decision, "trigger": trigger}))
     else:
@@ -67,7 +68,7 @@ def parsed(decision_id: str) -> DecisionId:
     return DecisionId(found["topic"], int(found["partition"]), int(found["offset"]))
 
 
-def _trigger(reader: Reader, wire: Wire, wanted: DecisionId) -> tuple[Event | None, int | None, str]:
+def _trigger(reader: Reader, wire: Wire, opening: Opening, wanted: DecisionId) -> tuple[Event | None, int | None, str]:
     """What came in, when it was written, and why it cannot be shown."""
     if wanted.topic == TICK or wanted.partition >= reader.partitions(wanted.topic):
         return None, None, ""
@@ -75,12 +76,14 @@ def _trigger(reader: Reader, wire: Wire, wanted: DecisionId) -> tuple[Event | No
     if message is None:
         return None, None, "It is no longer kept: its topic's retention is shorter than that of decisions."
     try:
-        return wire.decode(wanted.topic, message.value()), timestamp_of(message), ""
+        return wire.decode(wanted.topic, message.value(), opening), timestamp_of(message), ""
     except UnreadableRecord as error:
         return None, timestamp_of(message), f"It cannot be read: {error}"
 
 
-def _decision(reader: Reader, wire: Wire, decision_id: str, partition: int, written_at: int | None) -> RecordDecision:
+def _decision(
+    reader: Reader, wire: Wire, opening: Opening, decision_id: str, partition: int, written_at: int | None
+) -> RecordDecision:
     """The decision, looked for from when its trigger was written, then everywhere."""
     lanes = reader.partitions(DECISIONS.name)
     if partition < lanes:
@@ -91,7 +94,7 @@ def _decision(reader: Reader, wire: Wire, decision_id: str, partition: int, writ
         for start in starts:
             for message in reader.read(DECISIONS.name, {partition: start}):
                 if ("ce_id", mark) in (message.headers() or ()):
-                    decision = wire.decode_any(DECISIONS.name, message.value())
+                    decision = wire.decode_any(DECISIONS.name, message.value(), opening)
                     assert isinstance(decision, RecordDecision)
                     return decision
     raise NoSuchDecision(

@@ -28,6 +28,7 @@ from streams.lab.review import Review, review_of
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import Wire
 from streams.policy.publish import active_policy
+from streams.privacy.fields import hidden
 from streams.settings import Settings, load_settings
 
 READ = (
@@ -111,7 +112,7 @@ def counted(settings: Settings, row: GovernanceRow, start: int, end: int) -> tup
                 month.cut.append(topic.name)
             for value in _values(reader, topic.name, start, end):
                 try:
-                    take(month, wire.decode_any(topic.name, value), row)
+                    take(month, wire.decode_any(topic.name, value, hidden), row)
                 except UnreadableRecord:
                     left_out += 1
         listed = _listed(wire)

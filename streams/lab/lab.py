@@ -36,6 +36,7 @@ from streams.lane.lane import wall_ms
 from streams.lane.registry import RegistryUnreachable
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.worker import check_partitions
+from streams.privacy.fields import hidden
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ class Lab:
     def _take(self, record: Any) -> None:
         """Fold one record in; one that cannot be read or learned is counted and left out."""
         try:
-            found = self._wire.decode_any(record.topic, record.value)
+            found = self._wire.decode_any(record.topic, record.value, hidden)
             if isinstance(found, EmitExample):
                 self._learning.take(record.offset, found)
             self._overseer.take(found, record.timestamp)
