@@ -3,14 +3,15 @@
 Law of this module: an event is what the CloudEvents specification says, or it is left over with the attribute that is
 missing; `source` and `id` together make it unique, as the specification has it.
 
-The kind of an item is the event's type; its data is the event's data. `leadlane.ReplySignal` and its like carry the
-JSON of that record: deploy/gateway/cloudevents.yaml takes all of them.
+The kind of an item is the event's type; its data is the event's data, with the attributes (subject, source ...) under
+`cloudevent`. `leadlane.ReplySignal` and its like carry the JSON of a record: deploy/gateway/cloudevents.yaml takes them.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import unquote
@@ -67,11 +68,12 @@ class CloudEvents:
             return Reading((), answer=self._handshake(incoming.headers))
         items: list[Item] = []
         left: list[Unmappable] = []
-        for event in _events(incoming):
+        events = _events(incoming)
+        for event in events:
             try:
                 items.append(_item(event))
             except _NoEvent as fault:
-                left.append(Unmappable(incoming.body if event is None else msgspec.json.encode(event), str(fault)))
+                left.append(Unmappable(incoming.body if len(events) == 1 else msgspec.json.encode(event), str(fault)))
         return Reading(tuple(items), tuple(left))
 
     def _handshake(self, headers: Mapping[str, str]) -> Answer:
@@ -106,23 +108,29 @@ def _events(incoming: Incoming) -> list[Any]:
 
 
 def _binary(incoming: Incoming, kind: str) -> dict[str, Any]:
-    """Attributes from the headers, percent-encoded as the HTTP binding has it; the body is the data."""
+    """Attributes from the headers, the body is the data; what is not JSON is kept as no data to map."""
     event: dict[str, Any] = {
-        name.lower().removeprefix(PREFIX): unquote(value)
+        name.lower().removeprefix(PREFIX): _header(name, value)
         for name, value in incoming.headers.items()
         if name.lower().startswith(PREFIX)
     }
     if not event:
-        raise BadRequest(
-            f"there are no ce- headers and Content-Type is {kind[:100] or 'not stated'}, expected CloudEvents"
-        )
-    if incoming.body and not (kind == "application/json" or kind.endswith("+json")):
-        raise BadRequest(f"Content-Type of the data is {kind[:100] or 'not stated'}, expected application/json")
+        raise BadRequest(f"Content-Type is {kind[:100]!r} and there are no ce- headers, expected a CloudEvent")
     event.pop("data", None)
     event.pop("data_base64", None)
-    if incoming.body:
-        event["data"] = json_from(incoming.body)
-    return event
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        return {**event, "unread": f"Content-Type of the data is {kind[:100]}, expected application/json"}
+    return {**event, "data": json_from(incoming.body)} if incoming.body else event
+
+
+def _header(name: str, value: str) -> str:
+    """A header's value as the HTTP binding has it: perhaps quoted, as older versions did, then percent-encoded."""
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        value = re.sub(r"\\(.)", r"\1", value[1:-1])
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        raise BadRequest(f"the header {name} is no percent-encoded UTF-8, expected that") from None
 
 
 def _item(event: Any) -> Item:
@@ -136,18 +144,18 @@ def _item(event: Any) -> Item:
     at = None
     if (stated := event.get("time")) is not None and (at := millis_from(stated)) is None:
         raise _NoEvent("the attribute time is no time, expected RFC 3339 such as 2026-03-01T09:00:00Z, or none")
+    if "unread" in event:
+        raise _NoEvent(event["unread"])
     return Item(event["type"], id_from(event["source"], event["id"]), at, _data(event))
 
 
 def _data(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event's data, with its attributes under `cloudevent`; data that is no object lies under `data`."""
     data = event.get("data")
-    if "data_base64" in event:
+    if event.get("data_base64") is not None:
         try:
             data = json_from(base64.b64decode(event["data_base64"], validate=True))
         except (binascii.Error, ValueError, TypeError, BadRequest):
             raise _NoEvent("data_base64 is not the base64 of JSON, expected that") from None
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise _NoEvent("data is no object, expected one (Content-Type application/json)")
-    return data
+    attributes = {name: value for name, value in event.items() if name not in ("data", "data_base64")}
+    return {**(data if isinstance(data, dict) else {"data": data}), "cloudevent": attributes}
