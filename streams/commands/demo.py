@@ -44,12 +44,12 @@ def demo(seconds: float, rate: float, seed: int, lanes: int, data_dir: Path | No
     console = Console()
     screen: Screen = LiveScreen(console) if console.is_terminal and not as_json else PlainScreen(as_json)
 
-    def tell(result: dict[str, Any], tally: Tally, running_at: str) -> None:
+    def tell(result: dict[str, Any], tally: Tally, running_at: str, secret: Path) -> None:
         if as_json:
             click.echo(json.dumps(result))
             return
         console.print(report(result))
-        for text in where_to_look(tally, running_at if keep else None, data_dir):
+        for text in where_to_look(tally, running_at if keep else None, data_dir, secret):
             console.print(text)
 
     result = run_demo(Options(seconds, rate, seed, data_dir, keep, lanes), screen, tell)
@@ -89,7 +89,7 @@ def report(result: dict[str, Any]) -> Table:
     return table
 
 
-def where_to_look(tally: Tally, running_at: str | None, data_dir: Path | None) -> list[Text]:
+def where_to_look(tally: Tally, running_at: str | None, data_dir: Path | None, secret: Path) -> list[Text]:
     """What the run is an example of, and how to look closer while its Kafka, or its data, is there."""
     lines = [
         "",
@@ -101,12 +101,15 @@ def where_to_look(tally: Tally, running_at: str | None, data_dir: Path | None) -
         "",
     ]
     if running_at is not None:
-        lines += ["Kafka and the worker keep running until Ctrl-C. In another shell:", *_commands(tally, running_at)]
+        lines += [
+            "Kafka and the worker keep running until Ctrl-C. In another shell:",
+            *_commands(tally, running_at, secret),
+        ]
     elif data_dir is not None:
         lines += [
             f"The data is kept. `leadlane broker --data-dir {data_dir / 'kafka'}` serves it; then, in another shell:"
         ]
-        lines += _commands(tally, DEFAULT_BROKER)
+        lines += _commands(tally, DEFAULT_BROKER, secret)
     else:
         lines += ["Nothing is kept of this run. `leadlane demo --keep` stays, so that every decision can be explained."]
     return [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
@@ -117,9 +120,11 @@ def _examples(tally: Tally) -> list[RecordDecision]:
     return list({decision.decision_id: decision for decision in tally.examples.values()}.values())
 
 
-def _commands(tally: Tally, brokers: str) -> list[str]:
+def _commands(tally: Tally, brokers: str, secret: Path) -> list[str]:
     explained = [f"  leadlane explain {decision.decision_id}" for decision in _examples(tally)[:COMMANDS_SHOWN]]
-    return [f"  export LEADLANE_BROKERS={brokers}", *explained, "  leadlane dlq list"]
+    # Personal texts are sealed: without the secret, explain shows (sealed) in their place.
+    opens = [f"  export LEADLANE_SEAL_SECRET=$(cat {secret})"] if secret.exists() else []
+    return [f"  export LEADLANE_BROKERS={brokers}", *opens, *explained, "  leadlane dlq list"]
 
 
 def _models(result: dict[str, Any]) -> str:

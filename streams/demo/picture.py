@@ -75,7 +75,7 @@ def drawn(snapshot: Snapshot) -> str:
     return console.export_svg(title=TITLE, theme=MONOKAI, code_format=FORMAT, unique_id="demo")
 
 
-def nothing(_result: dict[str, Any], _tally: Tally, _running_at: str) -> None:
+def nothing(_result: dict[str, Any], _tally: Tally, _running_at: str, _secret: Path) -> None:
     """The summary is not part of the picture."""
 
 

@@ -5,11 +5,13 @@ Law of this module: one thread decides what happens when; what it knows of the p
 
 from __future__ import annotations
 
+import base64
+import os
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -38,6 +40,9 @@ from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.sender import Sender
 from streams.lab.registry import Role
 from streams.policy.publish import Publisher, Stamp
+from streams.privacy.fields import hidden
+from streams.privacy.seal import KEY_BYTES
+from streams.privacy.sealer import Sealer, sealer_for
 from streams.settings import Settings, load_settings
 
 MOST_LEADS = 1_350  # a few hundred accounts of three to six
@@ -49,6 +54,10 @@ WAIT_SECONDS = 0.1
 LEARN_SECONDS = 10.0  # for the lab to learn what is left
 LINGER_MS = 1
 TARGETS = "targets.json"  # where worker and lab serve their metrics, in the folder of data and logs
+SECRET, SECRET_FILE = (
+    "LEADLANE_SEAL_SECRET",
+    "seal-secret",
+)  # the demo seals: with the secret of the environment, or its own
 INTERVAL, MODEL_SECONDS = "LEADLANE_LAB_MODEL_INTERVAL_SECONDS", "5"
 
 
@@ -64,7 +73,7 @@ class Options:
     lanes: int = 4  # each lane has transactions of its own: twelve take most of two cores at the demo's rate
 
 
-Report = Callable[[dict[str, Any], Tally, str], None]  # summary, all that was seen, brokers
+Report = Callable[[dict[str, Any], Tally, str, Path], None]  # summary, all that was seen, brokers, file of the secret
 
 
 def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]:
@@ -77,18 +86,19 @@ def run_demo(options: Options, screen: Screen, report: Report) -> dict[str, Any]
         screen.say("starting Kafka ...")
         kafka = EmbeddedBroker(data_dir=folder / "kafka", log_file=folder / "broker.log")
         broker = stack.enter_context(kafka)
-        settings = load_settings(brokers=broker.bootstrap, lanes=options.lanes)
+        secret = seal_secret(folder)
+        settings = load_settings(brokers=broker.bootstrap, lanes=options.lanes, seal_secret=secret)
         stage = Demo(options, settings, screen, stop)
         stage.set_up()
         screen.say(f"Kafka is up at {broker.bootstrap}; starting a worker and a lab (logs in {folder}) ...")
-        worker = WorkerProcess(broker.bootstrap, settings.lanes, folder / "worker.log")
+        worker = WorkerProcess(broker.bootstrap, settings.lanes, folder / "worker.log", **{SECRET: secret})
         lab = LabProcess(broker.bootstrap, settings.lanes, folder / "lab.log", **{INTERVAL: MODEL_SECONDS})
         with running(worker, lab):
             (folder / TARGETS).write_text(scrape_targets(worker, lab))
             screen.say(f"metrics: {worker.url}/metrics, {lab.url}/metrics; for Prometheus: {folder / TARGETS}")
             with screen:
                 result = stage.play(worker, lab)
-            report(result, stage.tally, broker.bootstrap)
+            report(result, stage.tally, broker.bootstrap, folder / SECRET_FILE)
             if options.keep and not stop.is_set():
                 stop.wait()
         return result
@@ -105,6 +115,7 @@ class Demo:
         self._run = f"d{self._began_ms:x}"
         self._policy = demo_policy(shipped.default_policy().read_text("utf-8"))
         self._sender: Sender
+        self._sealer: Sealer | None
         self._outputs: Outputs
         self._crm: Outcomes
         self._reps: Reps
@@ -118,7 +129,7 @@ class Demo:
         Publisher(self._settings).publish(self._policy, "the demo's policy", Stamp(ACTOR, REASON, self._began_ms))
         for topic, records in control_topics(self._began_ms).items():
             ControlWriter(self._settings, topic).write(records)
-        self._sender = Sender(self._settings, linger_ms=LINGER_MS)
+        self._sender, self._sealer = Sender(self._settings, linger_ms=LINGER_MS), sealer_for(self._settings, "demo")
         self._outputs = Outputs(self._settings)
 
     def play(self, worker: WorkerProcess, lab: LabProcess) -> dict[str, Any]:
@@ -156,10 +167,9 @@ class Demo:
         messages = traffic(options.seed, events, leads, start_at=start_at, run=self._run, lead_prefix=others)
         while not self._stop.is_set():
             elapsed = time.monotonic() - began
-            for message in islice(messages, min(events, int(elapsed * options.rate)) - offered):
-                offered += 1
-                if not self._is_held(message):
-                    self._send(message)
+            due = list(islice(messages, min(events, int(elapsed * options.rate)) - offered))
+            offered += len(due)
+            self._send([message for message in due if not self._is_held(message)])
             self._turn(elapsed)
             worker.must_run()
             if offered >= events and elapsed >= options.seconds:
@@ -196,8 +206,9 @@ class Demo:
         """Take outputs in, let people act, show."""
         now = int(time.time() * 1000)
         self._take_in()
-        for event in (*self._reps.due(now), *self._crm.due(now)):
-            self._write(TOPIC_OF[type(event).__name__], event.lead_id.encode(), event)
+        done = (*self._reps.due(now), *self._crm.due(now))
+        for event, sealed in zip(done, self._sealed(done), strict=True):
+            self._write(TOPIC_OF[type(event).__name__], event.lead_id.encode(), sealed)
         self._sender.poll()
         tally, options = self.tally, self._options
         rate = self._signals / elapsed if elapsed else 0.0
@@ -206,7 +217,7 @@ class Demo:
 
     def _take_in(self) -> None:
         for seen in self._outputs.take():
-            record = None if seen.value is None else self._wire.decode_any(seen.topic, seen.value)
+            record = None if seen.value is None else self._wire.decode_any(seen.topic, seen.value, hidden)
             if isinstance(record, RouteLead):
                 self._crm.see(record, int(seen.at * 1000))
             elif isinstance(record, CommandCadence):
@@ -225,10 +236,16 @@ class Demo:
         event = message.value
         return isinstance(event, ActivitySignal) and is_cadence_mail(event) and event.lead_id in self._held
 
-    def _send(self, message: Message) -> None:
-        self._signals += 1
-        self._duplicates += message.kind == "duplicate"
-        self._write(message.topic, message.key, message.value)
+    def _send(self, messages: Sequence[Message]) -> None:
+        events = iter(self._sealed([message.value for message in messages if isinstance(message.value, Event)]))
+        for message in messages:
+            self._signals += 1
+            self._duplicates += message.kind == "duplicate"
+            self._write(message.topic, message.key, next(events) if isinstance(message.value, Event) else message.value)
+
+    def _sealed(self, events: Sequence[Event]) -> Sequence[Event]:
+        """As a platform's gateway would send them."""
+        return events if self._sealer is None else self._sealer.seal_all(events)
 
     def _write(self, topic: str, key: bytes | None, value: Event | bytes | None) -> None:
         latency = self.tally.latency
@@ -245,6 +262,18 @@ class Demo:
 def is_cadence_mail(event: ActivitySignal) -> bool:
     """Whether a platform sent it by itself, for marketing."""
     return event.kind == "sent" and event.by != "rep" and not event.transactional
+
+
+def seal_secret(folder: Path) -> str:
+    """The secret under which personal texts are sealed: the environment's, or one of this folder's own."""
+    set_by_user = load_settings().seal_secret
+    if set_by_user is not None:
+        return set_by_user.get_secret_value()
+    file = folder / SECRET_FILE
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(base64.b64encode(os.urandom(KEY_BYTES)).decode())
+    return file.read_text()
 
 
 @contextmanager

@@ -243,18 +243,23 @@ def test_the_worker_says_how_inputs_ended_timers_left_out() -> None:
     assert outcomes_from(exposition) == {"quiet": 5, "duplicate": 1}
 
 
-def test_where_to_look_fits_what_was_kept() -> None:
-    tally = a_tally()
+def test_where_to_look_fits_what_was_kept(tmp_path: Path) -> None:
+    tally, secret = a_tally(), tmp_path / "seal-secret"
+    secret.touch()
     nothing, running, data = (
-        [str(each) for each in where_to_look(tally, *kept)]
-        for kept in ((None, None), ("127.0.0.1:5", None), (None, Path("run")))
+        [str(each) for each in where_to_look(tally, running_at, data_dir, secret)]
+        for running_at, data_dir in ((None, None), ("127.0.0.1:5", None), (None, Path("run")))
     )
     example = "  signals.scores-0-7  lead-1  T2_WARM  [N04 VIP_ACCOUNT]  route to sales: ana"
     assert example in nothing
     assert nothing[-1].startswith("Nothing is kept of this run.")
-    commands = ["  leadlane explain signals.scores-0-7", "  leadlane dlq list"]
-    assert running[-3:] == ["  export LEADLANE_BROKERS=127.0.0.1:5", *commands]
-    assert data[-4:] == [
+    commands = [
+        f"  export LEADLANE_SEAL_SECRET=$(cat {secret})",
+        "  leadlane explain signals.scores-0-7",
+        "  leadlane dlq list",
+    ]
+    assert running[-4:] == ["  export LEADLANE_BROKERS=127.0.0.1:5", *commands]
+    assert data[-5:] == [
         "The data is kept. `leadlane broker --data-dir run/kafka` serves it; then, in another shell:",
         "  export LEADLANE_BROKERS=127.0.0.1:9092",
         *commands,
