@@ -18,6 +18,8 @@ from aiohttp import web
 KEY = b"a key of thirty-two bytes, or so"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 OLD_KEY = b"the key before, of thirty-two by"
+HANG_SECONDS = 30.0
+BUSY_SECONDS = 0.001
 OLD_SECRET = "whsec_" + base64.b64encode(OLD_KEY).decode()
 
 
@@ -77,18 +79,20 @@ class Webhook:
         got = Got(identity, lead, data, headers, body, self._tries[identity], time.time())
         self.got.append(got)
         does = self.script(got)
+        if does == "hang":  # whoever asked goes away first
+            await asyncio.sleep(HANG_SECONDS)
+            return web.Response()
         here = self._here[lead]
         if here - {identity}:
             self.overlapping.add(lead)
         here.add(identity)
         try:
-            return await self._answer(request, got, does)
+            await asyncio.sleep(BUSY_SECONDS)
+            return self._answer(request, got, does)
         finally:
             here.discard(identity)
 
-    async def _answer(self, request: web.Request, got: Got, does: Does) -> web.StreamResponse:
-        if does == "hang":
-            await asyncio.sleep(30)
+    def _answer(self, request: web.Request, got: Got, does: Does) -> web.StreamResponse:
         if does == "reset":
             assert request.transport is not None
             request.transport.abort()
@@ -132,6 +136,9 @@ def a_webhook(script: Script = takes_all) -> Iterator[Webhook]:
         started.set()
         loop.run_forever()
         loop.run_until_complete(runner.cleanup())
+        for task in (left := asyncio.all_tasks(loop)):
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
     thread = threading.Thread(target=run, daemon=True)

@@ -77,6 +77,7 @@ class Intake:
             enable_partition_eof=True,
             queued_max_messages_kbytes=PREFETCH_KBYTES,
             fetch_wait_max_ms=100,
+            reconnect_backoff_max_ms=1000,  # its default of 10 s is what a restart of Kafka would then cost
         )
         self._consumer = Consumer({**config, "on_commit": self._on_commit})
         self.joined = False

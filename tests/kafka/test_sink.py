@@ -1,0 +1,317 @@
+"""The HTTP sink against real webhooks and a real Kafka: kills, restarts, targets that fail in every way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from streams.commands.sink import AlreadyRedriven, sink
+from streams.core.effects import AnswerRequest, CommandCadence, Effect
+from streams.kafka import admin
+from streams.kafka.codec import wire_for
+from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.sender import Sender
+from streams.settings import Settings, load_settings
+from streams.sink.config import SinkConfig, sink_from
+from streams.sink.sink import Sink
+from streams.topics import CADENCES, PARKED, VERDICTS
+from tests.factories import a_cadence_command, a_verdict
+from tests.kafka.lanes import until
+from tests.webhooks import SECRET, Does, Got, a_webhook
+
+LANES = 3
+WHY = ("--actor", "ana", "--reason", "mended")
+TOPIC = {CommandCadence: CADENCES.name, AnswerRequest: VERDICTS.name}
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    """One Kafka for this file; each test looks at what is written after it began."""
+    with EmbeddedBroker() as broker:
+        admin.apply(load_settings(brokers=broker.bootstrap, lanes=LANES))
+        yield broker
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+
+
+def settings_for(broker: EmbeddedBroker, **given: Any) -> Settings:
+    return load_settings(
+        **{"brokers": broker.bootstrap, "lanes": LANES, "session_timeout_seconds": 6, "slot": "sink-0", **given}
+    )
+
+
+def a_target(url: str, deliver: str = "{cadences.commands: }", **more: Any) -> dict[str, Any]:
+    since = datetime.now(UTC).isoformat()
+    return {"url": url, "deliver": deliver, "since": since, **more}
+
+
+def text_of(targets: dict[str, dict[str, Any]]) -> str:
+    lines = ["targets:"]
+    for name, target in targets.items():
+        lines += [f"  {name}:", "    secrets: [{env: HOOK_SECRET}]"]
+        lines += [f"    {key}: {value if key == 'deliver' else json.dumps(value)}" for key, value in target.items()]
+    return "\n".join(lines) + "\n"
+
+
+def config_of(**targets: dict[str, Any]) -> SinkConfig:
+    return sink_from(text_of({name.replace("_", "-"): target for name, target in targets.items()}), "sink.yaml")
+
+
+def write(settings: Settings, *effects: Effect) -> None:
+    sender, wire = Sender(settings), wire_for(settings)
+    now = int(time.time() * 1000)
+    for effect in effects:
+        topic = TOPIC[type(effect)]
+        sender.send(topic, effect.lead_id.encode(), wire.encode(effect), wire.headers(effect, 0, now))
+    sender.flush()
+
+
+def commands(leads: Iterable[str], each: int, word: str = "d") -> list[CommandCadence]:
+    """So many commands for each lead, in rounds: a pause, a resume, a pause ..."""
+    leads = list(leads)
+    return [
+        a_cadence_command(
+            lead_id=lead,
+            decision_id=f"{word}-{lead}-{number}",
+            command_id=f"{word}-{lead}-{number}-x",
+            command="pause" if number % 2 == 0 else "resume",
+        )
+        for number in range(each)
+        for lead in leads
+    ]
+
+
+def ids(effects: Iterable[Effect], lead: str) -> list[str]:
+    return [effect.decision_id for effect in effects if effect.lead_id == lead]
+
+
+@asynccontextmanager
+async def running(settings: Settings, config: SinkConfig) -> AsyncIterator[Sink]:
+    """A sink in this process that has its partitions; stopped in order at the end."""
+    here = Sink(settings, config)
+    work = asyncio.create_task(here.run())
+    try:
+        await until(lambda: here.not_ready() is None or work.done())
+        yield here
+    finally:
+        here.stop()
+        await work
+
+
+def leadlane(settings: Settings, *arguments: str) -> str:
+    result = CliRunner().invoke(sink, ["parked", *arguments, "--brokers", settings.brokers], catch_exceptions=False)
+    return result.output
+
+
+def parked(settings: Settings, target: str, *more: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in leadlane(settings, "list", "--json", "--target", target, *more).splitlines()]
+
+
+def unfinished(settings: Settings, target: str, topic: str = CADENCES.name) -> int:
+    """Records before which the target's group has not finished; many while Kafka does not say."""
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": f"{settings.app_id}-sink-{target}"})
+    try:
+        partitions = [TopicPartition(topic, number) for number in range(LANES)]
+        try:
+            committed = consumer.committed(partitions, timeout=10)
+            ends = [consumer.get_watermark_offsets(each, timeout=10)[1] for each in partitions]
+        except KafkaException:
+            return sys.maxsize
+        return sum(end - max(0, at.offset) for end, at in zip(ends, committed, strict=True))
+    finally:
+        consumer.close()
+
+
+def a_process(settings: Settings, file: Path) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        "LEADLANE_BROKERS": settings.brokers,
+        "LEADLANE_APP_ID": settings.app_id,
+        "LEADLANE_SESSION_TIMEOUT_SECONDS": "6",
+    }
+    command = [sys.executable, "-m", "streams.cli", "sink", "http", "--config", str(file), "--slot", "s", "--web-port"]
+    return subprocess.Popen([*command, "0"], env=environment, stderr=subprocess.DEVNULL)
+
+
+async def test_under_kills_and_restarts_every_record_takes_effect_once_and_in_order_of_its_lead(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """The webhook fails, hangs, resets, refuses and asks to wait; the sink is killed, Kafka is restarted under it."""
+    settings, chance = settings_for(broker, app_id="chaos"), random.Random(4)
+    leads = [f"chaos-{number}" for number in range(40)]
+    sent = commands(leads, 21)
+    refused = "d-chaos-7-12"
+
+    def script(got: Got) -> Does:
+        if got.data["decision_id"] == refused:
+            return 410
+        if got.number > 3:  # a try that fails for ever would be parked
+            return 200
+        return chance.choices((200, 500, 503, (429, "0"), "reset", "hang"), (1000, 40, 20, 20, 20, 2))[0]
+
+    with a_webhook(script) as webhook:
+        target = a_target(webhook.url, timeout_seconds=0.5, retry={"first_seconds": 0.02, "most_seconds": 0.2})
+        (file := tmp_path / "sink.yaml").write_text(text_of({"chaos": target}))
+        process = a_process(settings, file)
+        try:
+            for part in range(3):
+                write(settings, *sent[part * 280 : part * 280 + 280])
+                await until(lambda part=part: len(webhook.effects) > part * 280 + 60)  # type: ignore[misc]
+                if part < 2:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+                    process = a_process(settings, file)
+            await until(lambda: unfinished(settings, "chaos") < 280)
+            before = len(webhook.got)
+            await asyncio.to_thread(broker.restart)
+            await until(lambda: len(webhook.effects) == len(sent) - 1)
+            await until(lambda: unfinished(settings, "chaos") == 0)
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 15) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+    for lead in leads:
+        assert webhook.of(lead) == [each for each in ids(sent, lead) if each != refused]
+    assert webhook.badly_signed == 0
+    assert webhook.overlapping == set()
+    bodies = {got.id: got.body for got in webhook.got}
+    assert len(bodies) == len(sent)
+    assert all(got.body == bodies[got.id] for got in webhook.got)
+    assert len({got.data["decision_id"] for got in webhook.got}) == len(sent)
+    # While its coordinator loads, a group without patience looks like one without offsets: design 4, rule 2.
+    again = {got.data["decision_id"] for got in webhook.got[before:]}
+    assert again.isdisjoint({effect.decision_id for effect in sent[:280]})
+    assert {(each["status"], each["tries"], each["error"]) for each in parked(settings, "chaos")} == {
+        (410, 1, "answered 410 Gone")
+    }
+
+
+async def test_neither_a_dead_target_nor_a_lead_that_hangs_stops_the_others(broker: EmbeddedBroker) -> None:
+    settings = settings_for(broker, app_id="others")
+    sent = commands([f"others-{number}" for number in range(20)], 10, "o")
+
+    def script(got: Got) -> Does:
+        return "hang" if got.lead == "others-3" else 202
+
+    with a_webhook(script) as webhook:
+        dead = a_target("http://127.0.0.1:9/", retry={"first_seconds": 0.1})
+        good = a_target(webhook.url, concurrency=2, timeout_seconds=1.5)
+        async with running(settings, config_of(others_dead=dead, others=good)):
+            write(settings, *sent)
+            await until(lambda: len(webhook.effects) == 190, 10)
+    assert {got.data["decision_id"] for got in webhook.got if got.lead == "others-3"} == {"o-others-3-0"}
+    assert parked(settings, "others-dead") == []
+    assert unfinished(settings, "others-dead") > 0
+
+
+async def test_what_is_parked_is_redriven_once_and_not_after_something_newer(broker: EmbeddedBroker) -> None:
+    settings = settings_for(broker, app_id="redrive")
+    broken = True
+
+    def script(got: Got) -> Does:
+        if broken and got.number < 4 and got.data["decision_id"] in ("r-redrive-a-0", "r-redrive-b-0", "v-1"):
+            return 422 if got.lead == "redrive-b" else 500
+        return 200
+
+    old, newer = commands(["redrive-a"], 2, "r")
+    (last,) = commands(["redrive-b"], 1, "r")
+    answers = [a_verdict(lead_id="redrive-c", decision_id=f"v-{n}", request_id=f"request-{n}") for n in (1, 2)]
+    deliver = "{cadences.commands: {only: {command: [pause]}}, outreach.verdicts: }"
+    with a_webhook(script) as webhook:
+        target = a_target(webhook.url, deliver, body="record", retry={"first_seconds": 0.05, "tries": 3})
+        async with running(settings, config_of(redrive=target)):
+            write(settings, old, newer, last, *answers)
+            await until(lambda: len(parked(settings, "redrive")) == 3)
+            tries = {each["key"]: (each["tries"], each["status"]) for each in parked(settings, "redrive")}
+            assert tries == {"redrive-a": (3, 500), "redrive-b": (1, 422), "redrive-c": (3, 500)}
+            await until(lambda: webhook.of("redrive-c") == ["v-2"])  # a later record of the lead goes on
+            places = {each["key"]: each["place"] for each in parked(settings, "redrive")}
+
+            broken = False
+            would = leadlane(settings, "redrive", "--target", "redrive", "--dry-run", *WHY)
+            assert "2 to order, 1 left out" in would
+            assert webhook.of("redrive-b") == []
+            done = leadlane(settings, "redrive", "--target", "redrive", *WHY)
+            assert f"left out {places['redrive-a']} for redrive: overtaken by cadences.commands[" in done
+            assert leadlane(settings, "redrive", "--target", "redrive", *WHY).startswith("left out")
+            with pytest.raises(AlreadyRedriven, match=r"by ana \(mended\)"):
+                leadlane(settings, "redrive", "--offset", places["redrive-b"], *WHY)
+            await until(lambda: webhook.of("redrive-b") == ["r-redrive-b-0"] and len(webhook.of("redrive-c")) == 2)
+            assert webhook.of("redrive-a") == []  # the resume is not this target's, and yet newer
+
+            leadlane(settings, "redrive", "--offset", places["redrive-a"], "--force", *WHY)
+            await until(lambda: webhook.of("redrive-a") == ["r-redrive-a-0"])
+            await until(lambda: unfinished(settings, "redrive", PARKED.name) == 0)
+    assert parked(settings, "redrive") == []
+    assert len(parked(settings, "redrive", "--all")) == 3
+    keys = {(got.data["decision_id"], got.id) for got in webhook.got}
+    assert len(keys) == 4  # one key for each record, before and after
+    shown = json.loads(leadlane(settings, "show", places["redrive-b"]))
+    assert shown["record"]["issued_at"].endswith("Z")
+    assert webhook.got[0].headers["Content-Type"].startswith("application/json")
+
+
+async def test_an_order_that_a_newer_record_overtakes_on_its_way_is_parked_again(broker: EmbeddedBroker) -> None:
+    settings = settings_for(broker, app_id="late")
+    first, second = commands(["late-a"], 2, "l")
+    with a_webhook(
+        lambda got: 400 if got.number == 1 and got.data["decision_id"] == first.decision_id else 200
+    ) as hook:
+        config = config_of(late=a_target(hook.url))
+        async with running(settings, config):
+            write(settings, first)
+            await until(lambda: len(parked(settings, "late")) == 1)
+        leadlane(settings, "redrive", "--target", "late", *WHY)  # while no sink runs
+        write(settings, second)
+        async with running(settings, config):
+            await until(lambda: hook.of("late-a") == [second.decision_id])
+            await until(lambda: len(parked(settings, "late")) == 1)
+    (again,) = parked(settings, "late")
+    assert (again["tries"], again["error"].startswith("overtaken by cadences.commands[")) == (0, True)
+    assert hook.of("late-a") == [second.decision_id]
+
+
+async def test_two_sinks_share_the_work_and_a_target_that_asks_for_time_gets_it(broker: EmbeddedBroker) -> None:
+    one, two = (settings_for(broker, app_id="shared", slot=slot) for slot in ("one", "two"))
+    sent = commands([f"shared-{number}" for number in range(40)], 10, "s")
+    asked: list[float] = []
+
+    def script(got: Got) -> Does:
+        if not asked:
+            asked.append(got.at)
+            return 429, "1"
+        return 200
+
+    with a_webhook(script) as webhook:
+        config = config_of(shared=a_target(webhook.url, concurrency=1))
+        async with running(one, config) as first:
+            write(one, *sent[:200])
+            await until(lambda: len(webhook.effects) >= 50)
+            async with running(two, config) as second:
+                write(one, *sent[200:])
+                await until(lambda: len(webhook.effects) == len(sent))
+                assert [len(each._targets[0]._intake._assigned) for each in (first, second)] in ([2, 4], [4, 2])
+    assert webhook.got[1].at - asked[0] >= 0.95
+    for effect in sent[:40]:
+        assert webhook.of(effect.lead_id) == ids(sent, effect.lead_id)
+    assert webhook.overlapping == set()
