@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple, Protocol
 
 from streams.lane.job import ControlView, Job
 from streams.lane.merge import in_order
 from streams.lane.privates import Record
-from streams.lane.processor import DUE_BYTES, NEVER, Batch, JournalEntry, Outcome
+from streams.lane.processor import DUE_BYTES, ERASED, NEVER, Batch, JournalEntry, Outcome
 from streams.privacy.keys import BatchKeys, KeyRing
 
 
@@ -24,6 +24,7 @@ class Entries(Protocol):
     def __getitem__(self, topic: str) -> Sequence[Record]: ...
 
 
+Timers = Callable[[list[bytes], JournalEntry], list[bytes]]
 KEPT_CONTEXTS = 64
 NO_ENTROPY = bytes(32)  # what is minted in a replay goes nowhere
 NO_TIMER = NEVER.to_bytes(DUE_BYTES, "big")
@@ -98,18 +99,22 @@ def replay(
     contexts: Contexts,
     start: Start = BEGINNING,
     keys: BatchKeys | None = None,
+    timers: Timers | None = None,
 ) -> Iterator[Replayed]:
     """Decide one lane's history again, transaction by transaction.
 
     `journal` and `inputs` (by topic) are what read_committed consumers see, in offset order, of this lane from `start`
-    on; what is older is left out. `keys` are those of the lane's leads that are there now. BrokenJournal when an entry
-    does not follow the one before it.
+    on; what is older is left out. `keys` are those of the lane's leads that are there now. `timers` says which leads
+    are due, of those that the states know, when some are gone from history. BrokenJournal when an entry does not
+    follow the one before it.
     """
     store = PlainStore()
     store.apply(start.states)
     for entry, records in transactions(journal, inputs, start):
         due = store.due(entry.now, entry.due)
-        if len(due) != entry.due:
+        if timers is not None:
+            due = timers(due, entry)
+        elif len(due) != entry.due:
             raise BrokenJournal(
                 f"lane {entry.lane} seq {entry.seq}: expected {entry.due} due leads, got {len(due)}: this version of"
                 " Leadlane, or what it was told, does not set the timers that were recorded"
@@ -142,11 +147,7 @@ def transactions(
         if entry.seq < start.seq:
             continue
         check_follows(entry, seq, position)
-        taken = {
-            topic: inputs[topic][bisect_left(offsets[topic], first) : bisect_left(offsets[topic], entry.next[topic])]
-            for topic, first in entry.first.items()
-        }
-        records = in_order({topic: list(found) for topic, found in taken.items()}) if taken else []
+        records = records_of(entry, inputs, offsets)
         if len(records) != entry.records:
             raise BrokenJournal(
                 f"lane {entry.lane} seq {entry.seq}: expected {entry.records} records, got {len(records)}; were inputs"
@@ -155,6 +156,30 @@ def transactions(
         position |= entry.next
         seq += entry.records + entry.due
         yield Transaction(entry, records)
+
+
+def records_of(
+    entry: JournalEntry, inputs: Mapping[str, Sequence[Record]], offsets: Mapping[str, Sequence[int]]
+) -> list[Record]:
+    """The records of a transaction, in the order in which they were decided. `offsets` of the inputs, by topic."""
+    taken = {
+        topic: inputs[topic][bisect_left(offsets[topic], first) : bisect_left(offsets[topic], entry.next[topic])]
+        for topic, first in entry.first.items()
+    }
+    return in_order({topic: list(found) for topic, found in taken.items()}) if taken else []
+
+
+def placed(due: list[bytes], entry: JournalEntry, numbers: Mapping[int, bytes]) -> list[bytes]:
+    """The due leads of a transaction where they stood, with blanks for those of whom the states know nothing.
+
+    `numbers` of the decisions that timers made say where. A timer without a decision may stand anywhere: nothing that
+    was written names its number.
+    """
+    first = entry.seq + entry.records
+    known = [numbers.get(first + place) for place in range(entry.due)]
+    waiting, stood = set(due), {key for key in known if key is not None}
+    others = iter([key for key in due if key not in stood])
+    return [(key if key in waiting else ERASED) if key is not None else next(others, ERASED) for key in known]
 
 
 def check_follows(entry: JournalEntry, seq: int, position: Mapping[str, int]) -> None:

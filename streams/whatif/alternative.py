@@ -21,7 +21,7 @@ from streams.core.events import CaseReview, OutcomeLabel
 from streams.core.state import LeadState, unpack
 from streams.lane.job import Job
 from streams.lane.privates import Record
-from streams.lane.processor import RESERVED, Batch, OutputRecord
+from streams.lane.processor import ERASED, RESERVED, Batch, OutputRecord
 from streams.lane.replay import Contexts, PlainStore, Transaction, keys_for, transactions
 from streams.lane.wire import Wire
 from streams.policy.document import Document
@@ -29,6 +29,7 @@ from streams.privacy.fields import hidden, untouched
 from streams.whatif.casebook import CaseBook, Handling, Outcome
 from streams.whatif.change import Alternatives, Change, parsed, published_policies
 from streams.whatif.compare import Difference, Side, Track
+from streams.whatif.erased import without_erased
 from streams.whatif.groups import count_groups
 from streams.whatif.history import LaneHistory
 from streams.whatif.sides import NOTHING, Pair, Slices, by_decision, split, timers_in
@@ -50,6 +51,7 @@ def run_lane(job: Job, past: LaneHistory, contexts: Contexts, wire: Wire, plan: 
 
 class _Lane:
     def __init__(self, job: Job, past: LaneHistory, contexts: Contexts, wire: Wire, plan: Plan) -> None:
+        past, self._erased = without_erased(job, past)
         self._job, self._past, self._wire, self._plan = job, past, wire, plan
         self._contexts = Alternatives(plan.change, contexts)
         self._store = PlainStore()
@@ -90,6 +92,8 @@ class _Lane:
     def _as_recorded(self, transaction: Transaction) -> None:
         entry, records = transaction
         due = self._store.due(entry.now, entry.due)
+        if self._erased:
+            due = self._erased.due(due, entry)
         batch = Batch(records, due, entry.now, entry.lane, entry.seq, self._keys)
         outcome = self._job.processor.process(self._store.view, batch, self._contexts.recorded(entry.control))
         self._store.apply(outcome.changed)
@@ -99,20 +103,21 @@ class _Lane:
         was: dict[bytes, bytes | None] = {}  # states before the group
         people: list[tuple[list[Record], Context, Context]] = []
         for transaction in group:
-            entry = transaction.entry
+            entry, inputs = transaction
             story.transactions += 1
             story.events += entry.records
+            story.erased += sum(record.key == ERASED for record in inputs) if self._erased else 0
             story.control, story.ended_at = entry.control, now
             recorded, context = self._contexts.recorded(entry.control), self._contexts.at(entry.control)
-            self._read_people(transaction.records, recorded, context, was)
-            people.append((transaction.records, recorded, context))
+            self._read_people(inputs, recorded, context, was)
+            people.append((inputs, recorded, context))
             for batch in self._batches(transaction, written[topics.DECISIONS.name]):
                 outcome = self._job.processor.process(self._store.view, batch, context)
                 for key in outcome.changed:
                     was.setdefault(key, self._store.view.get(key))
                 self._store.apply(outcome.changed)
                 for topic, records in outcome.outputs.items():
-                    sent.setdefault(topic, []).extend(records)
+                    sent.setdefault(topic, []).extend(self._erased.outputs(topic, records, now))
         story.recorded += len(written[topics.DECISIONS.name])
         story.replayed += len(sent.get(topics.DECISIONS.name, ()))
         apart: tuple[list[Effect], list[Effect]] = [], []

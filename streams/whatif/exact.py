@@ -24,6 +24,7 @@ from streams.lane.job import Job
 from streams.lane.privates import Record
 from streams.lane.processor import ERASED, POSITION, OutputRecord
 from streams.lane.replay import BrokenJournal, Contexts, keys_for, replay
+from streams.whatif.erased import Erased, without_erased
 from streams.whatif.history import LaneHistory, key_topics
 from streams.whatif.window import Window
 
@@ -33,9 +34,10 @@ FAULTS = (
     "broken_journals", "not_decided", "outputs_missing", "outputs_extra", "outputs_misplaced", "states_wrong",
     "chains_broken",
 )  # fmt: skip
-FIGURES = ("events", "transactions", "decisions", *FAULTS)
+FIGURES = ("events", "transactions", "decisions", "erased", "windows_left_out", *FAULTS)
 SHOWN = 20  # output records of each kind that are kept to be shown, per lane
 DECIDED = "/decided"  # end of the counts of what had an effect
+LEFT_OUT = "/erased"  # ... and of what was not decided, as its lead was erased
 
 
 class Head(msgspec.Struct):
@@ -58,42 +60,45 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
     """The figures of one lane; nothing after the window is decided."""
     journal = [job.read_entry(record.value or b"") for record in past.journal]
     whole = not journal or not window.over(journal[-1].now)
-    window, start = window.after(past.start.now), past.start
+    window = window.after(past.start.now)
     figures: Counter[str] = Counter()
     kept = last_by_key((record.key, record.value) for record in past.state)
     position = kept.pop(POSITION, None)
     unlinked, chain_fault = _unchained(job, past, position if whole else None)
     figures["chains_broken"] = bool(chain_fault)
-    past = past._replace(outputs={**past.outputs, **unlinked})
+    past, erased = without_erased(job, past._replace(outputs={**past.outputs, **unlinked}))
+    start = past.start
     tapes = {
-        topic: (Last if topic in topics.TOPIC and topics.TOPIC[topic].compacted else Tape)(
-            topic, window.part_of(records) if not _is_compacted(topic) else records
-        )
+        topic: tape_of(topic, window.part_of(records) if not _is_compacted(topic) else records, erased)
         for topic, records in past.outputs.items()
     }
     states: Mapping[bytes, bytes] = start.states
     keys = key_topics(job)
-    after: dict[str, int] = dict(start.next)
+    after, after_at = dict(start.next), start.now
     try:
-        for done in replay(job, journal, past.inputs, contexts, start, keys_for(job, past.keys)):
+        opened, timers = keys_for(job, past.keys), erased.due if erased else None
+        for done in replay(job, journal, past.inputs, contexts, start, opened, timers):
             entry, outcome = done.entry, done.outcome
             if window.over(entry.now):
                 break
-            after |= entry.next
+            after, after_at = after | entry.next, entry.now
             states = done.store.view
             begun = window.begun(entry.now)
+            if erased:
+                erased.see(done.batch)
             if begun:
                 figures["transactions"] += 1
                 figures["events"] += entry.records
                 figures["decisions"] += sum(n for name, n in outcome.counts.items() if name.endswith(DECIDED))
+                figures["erased"] += sum(n for name, n in outcome.counts.items() if name.endswith(LEFT_OUT))
             for topic, records in outcome.outputs.items():
                 if topic in keys:  # what is there now is what is left of them
                     continue
                 tape = tapes.get(topic)
                 if tape is None:
-                    tape = tapes[topic] = Tape(topic, ())
+                    tape = tapes[topic] = tape_of(topic, (), erased)
                 if begun or _is_compacted(topic):
-                    tape.compare(records, entry.now)
+                    tape.compare(erased.outputs(topic, records, entry.now) if erased else records, entry.now)
     except BrokenJournal as error:
         return LaneCheck(past.lane, {**figures, "broken_journals": 1}, [], [], str(error))
     missing: list[tuple[str, Sent]] = []
@@ -105,11 +110,13 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
         figures.update(tape.figures)
         missing += [(topic, sent) for sent in tape.missing[:SHOWN]]
         extra += [(topic, sent) for sent in tape.extra[:SHOWN]]
+    figures["windows_left_out"] = len(erased.windows)
     if whole:
         figures["not_decided"] = sum(
             record.offset >= after.get(topic, 0) for topic, records in past.inputs.items() for record in records
         )
-        figures["states_wrong"] = sum(states.get(key) != kept.get(key) for key in states.keys() | kept.keys())
+        held = (states.keys() | kept.keys()) - erased.not_comparable(after_at)
+        figures["states_wrong"] = sum(states.get(key) != kept.get(key) for key in held)
     return LaneCheck(past.lane, dict(figures), missing, extra, chain_fault)
 
 
@@ -134,6 +141,13 @@ def differences(figures: Mapping[str, int]) -> int:
 
 def _is_compacted(topic: str) -> bool:
     return topic in topics.TOPIC and topics.TOPIC[topic].compacted
+
+
+def tape_of(topic: str, recorded: Sequence[Record], erased: Erased) -> Tape:
+    """The way in which a topic is compared."""
+    if _is_compacted(topic):
+        return Last(topic, recorded)
+    return Windows(topic, recorded, erased) if erased and topic == topics.STATS.name else Tape(topic, recorded)
 
 
 class Tape:
@@ -175,6 +189,23 @@ class Tape:
         self.figures["outputs_missing"], self.figures["outputs_extra"] = missing.total(), extra.total()
         if not missing and not extra:
             self.figures["outputs_misplaced"] = 1
+
+
+class Windows(Tape):
+    """Statistics: each record has a key of its own, and windows in which an erased lead was counted are left out."""
+
+    def __init__(self, topic: str, recorded: Sequence[Record], erased: Erased) -> None:
+        super().__init__(topic, recorded)
+        self._erased = erased
+
+    def compare(self, records: Sequence[OutputRecord], now: int) -> None:
+        self._wanted += [sent_from(record, now) for record in records]
+
+    def end(self, *, whole: bool) -> None:
+        comparable = self._erased.is_comparable
+        self._wanted = [sent for sent in self._wanted if comparable(sent[0])]
+        self._recorded = [record for record in self._recorded if comparable(record.key)]
+        super().end(whole=whole)
 
 
 class Last(Tape):

@@ -12,7 +12,7 @@ from streams.report import Plot, Section, Table
 from streams.report import page as html_page
 from streams.report.plots import bars
 from streams.whatif.charts import Interval, intervals
-from streams.whatif.terminal import headline, percent
+from streams.whatif.terminal import erased_text, headline, percent
 
 SIDES = ("recorded", "replayed")
 WORDS = ("as recorded", "with the change")
@@ -28,6 +28,7 @@ def page(summary: Mapping[str, Any]) -> str:
         return html_page(title, list(_unchanged(summary)), f"{summary['events']:,} events, {span}")
     done = (
         f"{summary['events']:,} events of {summary['lanes']} lanes, {span}, decided again. Nothing was sent to anybody."
+        f" {erased_text(summary)}".rstrip()
     )
     return html_page(headline(summary), list(_changed(summary)), done)
 
@@ -37,7 +38,7 @@ def _unchanged(summary: Mapping[str, Any]) -> Iterator[Section]:
         f"{summary['decisions']:,} decisions and {summary['transactions']:,} transactions of {summary['lanes']} lanes:"
         " every output record and every state was compared byte for byte."
     )
-    yield Section("What was compared", [said])
+    yield Section("What was compared", [text for text in (said, erased_text(summary)) if text])
     for lane in summary["wrong"]:
         figures = ", ".join(f"{name} {n:,}" for name, n in lane["figures"].items() if n)
         rows = [

@@ -19,6 +19,7 @@ class LaneStory(msgspec.Struct):
 
     lane: int
     events: int = 0
+    erased: int = 0  # of those: of leads that were erased, and not decided again
     transactions: int = 0
     recorded: int = 0  # decisions
     replayed: int = 0

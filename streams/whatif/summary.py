@@ -60,6 +60,7 @@ def summarize(
         "changes": list(changes),
         "lanes": len(stories),
         "events": events,
+        "erased": sum(story.erased for story in stories),
         "transactions": decided,
         "seconds": round(seconds, 2),
         "decisions": _decisions(stories),

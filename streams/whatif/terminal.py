@@ -24,6 +24,8 @@ def _unchanged(summary: Mapping[str, Any]) -> Iterable[RenderableType]:
         f"{summary['events']:,} events, {summary['decisions']:,} decisions, {summary['transactions']:,} transactions of"
         f" {summary['lanes']} lanes decided again in {summary['seconds']:.1f} s ({_rate(summary)} events/s)"
     )
+    if said := erased_text(summary):
+        yield Text(said)
     yield Text(f"differences: {differ:,}", style="bold red" if differ else "bold green")
     for lane in summary["wrong"]:
         figures = ", ".join(f"{name} {n:,}" for name, n in lane["figures"].items() if n)
@@ -40,6 +42,8 @@ def _changed(summary: Mapping[str, Any]) -> Iterable[RenderableType]:
         f"{summary['events']:,} events of {summary['lanes']} lanes in {summary['seconds']:.1f} s"
         f" ({_rate(summary)} events/s); from {summary['from'] or 'the beginning'} to {summary['to'] or 'the end'}"
     )
+    if said := erased_text(summary):
+        yield Text(said)
     yield from _section("What changes", _lines(summary["changes"][:MOST_CHANGES]))
     yield from _section("Decisions that differ", _decisions(summary))
     yield from _section("Why", _causes(summary["causes"]))
@@ -57,6 +61,15 @@ def headline(summary: Mapping[str, Any]) -> str:
     tried, recorded = summary["tried"], summary["recorded"]
     parts = [f"{what} {tried[what]} instead of {recorded[what]}" for what in ("policy", "model") if tried[what]]
     return f"{', '.join(parts)}: {summary['differences']:,} of {summary['decisions']['recorded']:,} decisions differ"
+
+
+def erased_text(summary: Mapping[str, Any]) -> str:
+    """What is said of erased leads; nothing when there are none."""
+    if not summary.get("erased"):
+        return ""
+    left_out = summary.get("windows_left_out")
+    windows = f"; {left_out:,} minutes of statistics are not comparable for it" if left_out else ""
+    return f"{summary['erased']:,} events and timers of erased leads were not decided again{windows}."
 
 
 def _rate(summary: Mapping[str, Any]) -> str:
