@@ -37,6 +37,7 @@ from streams.traceparent import Trace, parse
 from streams.tracing import Tracer
 
 SAID_AGAIN_SECONDS = 60.0
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")  # mails: the brackets in them nest nothing
 log = logging.getLogger(__name__)
 
 
@@ -110,7 +111,8 @@ class Receiver:
             line.source.platform.authenticate(incoming)
             if line.rate is not None and (wait := line.rate.wait()):
                 return TOO_MANY._replace(retry_after=math.ceil(wait))
-            check_depth(incoming.body, self._limits.json_depth)
+            if not incoming.headers.get("Content-Type", "").lower().startswith(FORMS):
+                check_depth(incoming.body, self._limits.json_depth)
             reading = self._read(line, incoming)
             reply = await self.deliver(line, reading, incoming)
         except Unauthorized as error:

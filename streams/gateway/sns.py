@@ -26,7 +26,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import Field
 
-from streams.errors import LeadlaneError
 from streams.gateway.payloads import json_from, millis_from, text_at
 from streams.gateway.platform import BadRequest, Incoming, Options, Unauthorized
 from streams.gateway.signing import check_age, from_base64
@@ -52,12 +51,6 @@ class SnsOptions(Options):
     max_age_seconds: Annotated[int, Field(gt=0)] = 24 * 3600
 
 
-class BadCertificate(LeadlaneError):
-    """The certificate that the configuration names cannot be read: the operator's."""
-
-    exit_code = 2
-
-
 class Sns:
     """Checks messages and confirms subscriptions."""
 
@@ -68,12 +61,10 @@ class Sns:
         if options.certificates.is_file():
             try:
                 self._certificate(options.certificates)
-            except ValueError as error:
-                raise BadCertificate(f"{options.certificates}: expected a certificate in PEM, but: {error}") from None
+            except (OSError, ValueError) as error:
+                raise ValueError(f"{options.certificates}: expected a certificate in PEM, but: {error}") from None
         elif not options.certificates.is_dir():
-            raise BadCertificate(
-                f"{options.certificates}: expected a certificate in PEM, or a folder of such, there is none"
-            )
+            LOG.warning("%s is not there: until it is, every message of SNS is refused", options.certificates)
 
     def authenticate(self, incoming: Incoming) -> None:
         """The message is signed by Amazon, of a topic of ours, and young. Raises Unauthorized."""
