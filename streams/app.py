@@ -5,6 +5,7 @@ from __future__ import annotations
 import faust
 
 from streams.hosting import HostedService, hosting_app, run_app
+from streams.kafka.access import login_explained
 from streams.kafka.security import aiokafka_security
 from streams.lane.job import Job, LaneSettings, load_job
 from streams.lane.worker import Worker
@@ -26,7 +27,8 @@ def run_worker(settings: Settings, processor: str = PIPELINE) -> None:
     job = load_job(processor, lanes)
     if (tracer := tracer_for(settings, "leadlane-worker")) is not None:
         job = job._replace(on_commit=tracer.decided)
-    run_app(settings, lambda: worker_app(settings, lanes, job))
+    with login_explained(settings):
+        run_app(settings, lambda: worker_app(settings, lanes, job))
 
 
 def run_lab(settings: Settings) -> None:
@@ -34,7 +36,8 @@ def run_lab(settings: Settings) -> None:
     from streams.lab.app import lab_app  # here, so that a worker does not load what only the lab needs
 
     lanes = lane_settings(settings)
-    run_app(settings, lambda: lab_app(settings, lanes))
+    with login_explained(settings):
+        run_app(settings, lambda: lab_app(settings, lanes))
 
 
 def worker_app(settings: Settings, lanes: LaneSettings, job: Job) -> tuple[faust.App, HostedService]:

@@ -29,6 +29,16 @@ class BrokerUnreachable(LeadlaneError):
     exit_code = 3
 
 
+class LoginRefused(BrokerUnreachable):
+    """Kafka answers, but not to this login or not over this kind of connection: the operator's."""
+
+
+class NotAuthorised(LeadlaneError):
+    """Kafka knows who this is and does not allow it: an ACL is missing."""
+
+    exit_code = 9
+
+
 class MissingTopic(LeadlaneError):
     """A topic that is needed does not exist: `leadlane topics apply` mends it."""
 

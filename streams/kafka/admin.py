@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from streams.errors import LeadlaneError
+from streams.kafka.access import denied, is_denied
 from streams.kafka.reach import ANSWER_SECONDS, reach, unreachable
 from streams.kafka.security import confluent_config
 from streams.settings import Settings
@@ -125,7 +126,7 @@ class TopicAdmin:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client = AdminClient(confluent_config(settings))
-        self._metadata = reach(self._client, settings.brokers)
+        self._metadata = reach(self._client, settings)
 
     @property
     def brokers(self) -> int:
@@ -139,12 +140,16 @@ class TopicAdmin:
 
     def found(self, names: Iterable[str]) -> dict[str, Found]:
         """Those of these topics that exist."""
+        names = tuple(names)
         there = {name: about for name in names if (about := self._metadata.topics.get(name)) and not about.error}
+        self._must_be_absent([name for name in names if name not in there])
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in there]
         described = self._client.describe_configs(resources, request_timeout=ANSWER_SECONDS) if resources else {}
         try:
             configs = {resource.name: future.result(ANSWER_SECONDS) for resource, future in described.items()}
         except KafkaException as error:
+            if is_denied(error.args[0]):
+                raise denied(self._settings, error.args[0], "describe the settings of topics") from error
             raise unreachable(self._settings.brokers, error.args[0].str()) from error
         return {
             name: Found(
@@ -154,6 +159,13 @@ class TopicAdmin:
             )
             for name, about in there.items()
         }
+
+    def _must_be_absent(self, names: list[str]) -> None:
+        """A topic that this login may not see is not in the list of all: it must not be taken for a missing one."""
+        for name in names if self._settings.security_protocol != "PLAINTEXT" else ():
+            about = self._client.list_topics(name, timeout=ANSWER_SECONDS).topics[name]
+            if about.error is not None and is_denied(about.error):
+                raise denied(self._settings, about.error, f"see the topic {name}")
 
     def create(self, wanted: Iterable[Wanted]) -> None:
         """Create these topics and wait until they show; one that came to be meanwhile is left as it is."""
@@ -165,6 +177,8 @@ class TopicAdmin:
             try:
                 future.result(CREATE_SECONDS)
             except KafkaException as error:
+                if is_denied(error.args[0]):
+                    raise denied(self._settings, error.args[0], f"create the topic {name}") from error
                 if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                     raise TopicRefused(
                         f"{self._settings.brokers} did not create {name}: {error.args[0].str()}. "

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.core.context import ControlRecord, Stamp
 from streams.errors import LeadlaneError
+from streams.kafka.access import denied, is_denied
 from streams.kafka.changes import change_of, deletion_of
 from streams.kafka.codec import wire_for
 from streams.kafka.reader import Reader
@@ -174,8 +175,10 @@ class ControlWriter:
             ) from error
         return packed
 
-    def _failed(self, error: KafkaException) -> NotWritten:
+    def _failed(self, error: KafkaException) -> LeadlaneError:
         cause = error.args[0]
+        if is_denied(cause):
+            return denied(self._settings, cause, f"write to {self._topic.name} and {HISTORY.name}, in transactions")
         kind = Fenced if cause.code() in FENCED else NotWritten
         return kind(
             f"{self._settings.brokers}: the transaction failed: {cause.str()}. Nothing was written; see"

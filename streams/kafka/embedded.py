@@ -25,6 +25,7 @@ from uuid import uuid4
 
 from streams.errors import BrokerFailed
 from streams.kafka import java
+from streams.kafka.secured import Secured
 
 HOST = "127.0.0.1"
 START_LIMIT_SECONDS = 60.0
@@ -74,7 +75,8 @@ class EmbeddedBroker:
     """One Kafka broker in a child process.
 
     `port` 0 takes a free one and keeps it over restarts. `data_dir` None uses a folder that goes when the broker is
-    closed. `heap` is Java's -Xmx. `properties` override broker settings. `jvm_flags` are added to Java's.
+    closed. `heap` is Java's -Xmx. `properties` override broker settings. `jvm_flags` are added to Java's. `secured`:
+    nobody without a login, and nothing without an ACL.
     """
 
     def __init__(
@@ -86,13 +88,15 @@ class EmbeddedBroker:
         properties: Mapping[str, str | int] | None = None,
         log_file: Path | None = None,
         jvm_flags: tuple[str, ...] = (),
+        secured: Secured | None = None,
     ) -> None:
         self.port = port
         self._temporary = data_dir is None
         self.data_dir = data_dir or Path(tempfile.mkdtemp(prefix="leadlane-kafka-"))
         self.log_file = log_file or self.data_dir / "broker.log"
         self._heap, self._properties, self._jvm_flags = heap, dict(properties or {}), jvm_flags
-        self._controller_port = 0
+        self._controller_port = self._certified_port = 0
+        self._secured = secured
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
         self._claim = contextlib.ExitStack()
@@ -101,6 +105,11 @@ class EmbeddedBroker:
     def bootstrap(self) -> str:
         """host:port, for LEADLANE_BROKERS."""
         return f"{HOST}:{self.port}"
+
+    @property
+    def certified(self) -> str:
+        """host:port of a secured broker's listener where a certificate is the login."""
+        return f"{HOST}:{self._certified_port}"
 
     @property
     def pid(self) -> int | None:
@@ -198,7 +207,7 @@ class EmbeddedBroker:
         """Choose the ports that are still open to choice; say so at once when a wanted one is taken."""
         with contextlib.ExitStack() as held:
             sockets = []
-            for wanted in (self.port, self._controller_port):
+            for wanted in (self.port, self._controller_port, self._certified_port):
                 sockets.append(held.enter_context(socket.socket()))
                 # What TIME_WAIT holds after a restart is free for the broker too.
                 sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -209,14 +218,19 @@ class EmbeddedBroker:
                         f"expected port {wanted} of {HOST} to be free, but: {error.strerror}. "
                         "Choose another port, or 0 for a free one."
                     ) from error
-            self.port, self._controller_port = (taken.getsockname()[1] for taken in sockets)
+            self.port, self._controller_port, self._certified_port = (taken.getsockname()[1] for taken in sockets)
 
     def _write_properties(self) -> None:
+        controller = f"{HOST}:{self._controller_port}"
+        open_to_all = {
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+        }
+        secured = self._secured
         properties = {
             **PROPERTIES,
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self._controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
-            "controller.quorum.bootstrap.servers": f"{HOST}:{self._controller_port}",
+            **(secured.properties(self.bootstrap, self.certified, controller) if secured else open_to_all),
+            "controller.quorum.bootstrap.servers": controller,
             "log.dirs": str(self.data_dir / "log"),
             **self._properties,
         }
@@ -231,6 +245,7 @@ class EmbeddedBroker:
         if (self.data_dir / "log" / "meta.properties").exists():
             return
         arguments = ["format", "--standalone", "-t", uuid4().hex[:22], "-c", str(self._server_properties)]
+        arguments += self._secured.first_login if self._secured else []
         done = subprocess.run(
             [*self._java(class_path), "kafka.tools.StorageTool", *arguments],
             stdin=subprocess.DEVNULL,
@@ -258,7 +273,10 @@ class EmbeddedBroker:
         from confluent_kafka.admin import AdminClient
 
         deadline = time.monotonic() + START_LIMIT_SECONDS
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100})
+        login = self._secured.client if self._secured else {}
+        admin = AdminClient(
+            {"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100, **login}
+        )
         while self.is_running and time.monotonic() < deadline:
             with contextlib.suppress(KafkaException):
                 if admin.list_topics(timeout=0.5).brokers:

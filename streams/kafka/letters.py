@@ -13,6 +13,7 @@ from typing import NamedTuple
 from confluent_kafka import KafkaException, Message, Producer
 
 from streams.errors import LeadlaneError
+from streams.kafka.access import denied, is_denied
 from streams.kafka.reader import Reader
 from streams.kafka.security import confluent_config
 from streams.lane.deadletters import REDRIVEN, DeadLetter
@@ -87,7 +88,7 @@ class Redriver:
     """Sends letters again. Making one ends every other redrive of the same app."""
 
     def __init__(self, settings: Settings) -> None:
-        self._brokers = settings.brokers
+        self._settings, self._brokers = settings, settings.brokers
         self._producer = Producer(
             confluent_config(
                 settings,
@@ -134,7 +135,11 @@ class Redriver:
             ],
         )
 
-    def _failed(self, error: KafkaException) -> RedriveFailed:
+    def _failed(self, error: KafkaException) -> LeadlaneError:
+        if is_denied(error.args[0]):
+            return denied(
+                self._settings, error.args[0], f"write to {DEAD_LETTERS.name} and the inputs, in transactions"
+            )
         return RedriveFailed(
             f"{self._brokers}: the transaction failed: {error.args[0].str()}. Nothing of it was sent; look with "
             "`leadlane dlq list` at what is still waiting, then redrive again."

@@ -8,18 +8,21 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from streams.errors import BrokerUnreachable
+from streams.kafka.access import refused_login
+from streams.settings import Settings
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 5.0
 
 
-def reach(client: Any, brokers: str) -> Any:
-    """What the cluster says of itself to a confluent-kafka `client`. Raises BrokerUnreachable."""
-    knock(brokers)
+def reach(client: Any, settings: Settings) -> Any:
+    """What the cluster says of itself to a confluent-kafka `client`. Raises BrokerUnreachable or LoginRefused."""
+    knock(settings.brokers)
     try:
         return client.list_topics(timeout=ANSWER_SECONDS)
     except KafkaException as error:
-        raise unreachable(brokers, error.args[0].str()) from error
+        reason = unreachable(settings.brokers, error.args[0].str())
+        raise refused_login(settings) or reason from error
 
 
 def knock(brokers: str) -> None:

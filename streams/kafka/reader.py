@@ -17,6 +17,7 @@ from confluent_kafka import (
 )
 
 from streams.errors import BrokerFailed, MissingTopic
+from streams.kafka.access import denied, is_denied
 from streams.kafka.reach import reach
 from streams.kafka.security import confluent_config
 from streams.settings import Settings
@@ -31,7 +32,7 @@ class Reader:
 
     def __init__(self, settings: Settings) -> None:
         """BrokerUnreachable if nobody answers."""
-        self._brokers = settings.brokers
+        self._settings, self._brokers = settings, settings.brokers
         self._consumer = Consumer(
             confluent_config(
                 settings,
@@ -43,7 +44,7 @@ class Reader:
                 fetch_wait_max_ms=20,  # the end of a topic shows only after an empty fetch
             )
         )
-        reach(self._consumer, settings.brokers)
+        reach(self._consumer, settings)
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +55,8 @@ class Reader:
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has. Raises MissingTopic."""
         about = self._consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
+        if about.error is not None and is_denied(about.error):
+            raise denied(self._settings, about.error, f"see the topic {topic}")
         if about.error is not None:
             raise MissingTopic(
                 f"{self._brokers}: expected the topic {topic}, got none. Create it with `leadlane topics apply`."
@@ -79,6 +82,8 @@ class Reader:
             heard = time.monotonic()
             partition, offset, error = int(message.partition() or 0), int(message.offset() or 0), message.error()
             if error is not None:
+                if is_denied(error):
+                    raise denied(self._settings, error, f"read the topic {topic}")
                 if error.code() != KafkaError._PARTITION_EOF:
                     raise BrokerFailed(f"{self._brokers}: reading {topic}[{partition}] failed: {error.str()}.")
                 if offset >= ends[partition]:  # else an open transaction hides the rest: wait for its end
@@ -110,6 +115,8 @@ class Reader:
         try:
             return bounds(self._consumer, TopicPartition(topic, partition))
         except KafkaException as error:
+            if is_denied(error.args[0]):
+                raise denied(self._settings, error.args[0], f"see the topic {topic}") from error
             raise BrokerFailed(f"{self._brokers}: {topic}[{partition}]: {error.args[0].str()}.") from error
 
     def offset_at(self, topic: str, partition: int, at_ms: int) -> int:
@@ -125,8 +132,8 @@ def bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
         try:
             low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
             return int(low), int(high)
-        except KafkaException:
-            if time.monotonic() > deadline:
+        except KafkaException as error:
+            if is_denied(error.args[0]) or time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)
 

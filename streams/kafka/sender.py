@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import KafkaError, Message, Producer
 
 from streams.errors import LeadlaneError
+from streams.kafka.access import denied, is_denied
 from streams.kafka.reach import reach
 from streams.kafka.security import confluent_config
 from streams.lane.processor import Headers
@@ -32,8 +33,9 @@ class Sender:
     def __init__(self, settings: Settings, *, linger_ms: int = 5) -> None:
         """BrokerUnreachable if nobody answers."""
         self.sent = self.delivered = 0
-        self._brokers = settings.brokers
+        self._settings, self._brokers = settings, settings.brokers
         self._failure: KafkaError | None = None
+        self._refused_topic = ""
         self._producer = Producer(
             confluent_config(
                 settings,
@@ -44,7 +46,7 @@ class Sender:
                 queue_buffering_max_messages=MOST_QUEUED,
             )
         )
-        reach(self._producer, settings.brokers)
+        reach(self._producer, settings)
 
     def send(
         self,
@@ -58,7 +60,8 @@ class Sender:
 
         def acknowledged(error: KafkaError | None, message: Message) -> None:
             if error is not None:
-                self._failure = self._failure or error
+                if self._failure is None:
+                    self._failure, self._refused_topic = error, topic
                 return
             self.delivered += 1
             if on_delivery is not None:
@@ -91,6 +94,8 @@ class Sender:
             )
 
     def _check(self) -> None:
+        if self._failure is not None and is_denied(self._failure):
+            raise denied(self._settings, self._failure, f"write to {self._refused_topic}")
         if self._failure is not None:
             raise NotDelivered(
                 f"{self._brokers} refused a record: {self._failure.str()}; {self.delivered:,} of {self.sent:,} were "

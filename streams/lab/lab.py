@@ -31,6 +31,7 @@ from streams.lab.overseer import Overseer
 from streams.lab.standing import CONTROLS, Standing, following
 from streams.lane.clients import CALL_SECONDS, Clients, unreachable
 from streams.lane.control import Control
+from streams.lane.denials import DENIALS, denied
 from streams.lane.job import LaneSettings
 from streams.lane.lane import wall_ms
 from streams.lane.registry import RegistryUnreachable
@@ -122,6 +123,8 @@ class Lab:
                     following_control.result()
                 await self._turn()
             await self._keep()
+        except DENIALS as error:
+            raise denied(self._clients.settings, error) from error
         except (KafkaError, TimeoutError, NotWritten, BrokerUnreachable, BrokerFailed, RegistryUnreachable) as error:
             log.warning("lab opens again after %r", error, exc_info=log.isEnabledFor(logging.DEBUG))
             metrics.LAB_REBUILDS.labels(type(error).__name__).inc()

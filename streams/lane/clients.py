@@ -8,9 +8,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
-from streams.errors import BrokerUnreachable
+from streams.errors import BrokerUnreachable, LeadlaneError
+from streams.lane.denials import DENIALS, denied
 from streams.lane.job import LaneSettings
 from streams.lane.privates import Reader
 
@@ -107,6 +108,9 @@ class Clients:
             described = await admin.describe_topics(sorted(set(topics)))
         finally:
             await admin.close()
+        hidden = [topic["topic"] for topic in described if topic["error_code"] == TopicAuthorizationFailedError.errno]
+        if hidden:
+            raise TopicAuthorizationFailedError(hidden)
         return {topic["topic"]: 0 if topic["error_code"] else len(topic["partitions"]) for topic in described}
 
     async def reap(self, stopping: Coroutine[Any, Any, Any]) -> None:
@@ -122,8 +126,10 @@ class Clients:
             task.exception()  # a client that fails to stop is gone all the same
 
 
-def unreachable(settings: LaneSettings, error: Exception) -> BrokerUnreachable:
-    """The error for a broker that does not answer while the worker starts."""
+def unreachable(settings: LaneSettings, error: Exception) -> LeadlaneError:
+    """The error for a broker that does not answer, or not to us, while a process starts."""
+    if isinstance(error, DENIALS):
+        return denied(settings, error)
     return BrokerUnreachable(
         f"LEADLANE_BROKERS={settings.brokers}: expected a Kafka broker, got {error!r}. Start it or correct the address."
     )

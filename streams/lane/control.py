@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from streams import metrics
 from streams.errors import NotReady
 from streams.lane.clients import CALL_SECONDS, Clients
+from streams.lane.denials import DENIALS
 from streams.lane.job import Build, ControlView
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class Control:
                     await self._open()
                 if await self._read():
                     self._rebuild()
+            except DENIALS:
+                raise
             except (KafkaError, TimeoutError) as error:
                 log.warning("control topics: %r; trying again", error)
                 await self.stop()

@@ -24,6 +24,7 @@ from streams.errors import LeadlaneError
 from streams.lane.chain import NO_HEAD, chained
 from streams.lane.clients import CALL_SECONDS, Clients
 from streams.lane.control import Control
+from streams.lane.denials import DENIALS, denied
 from streams.lane.job import Job, LaneSettings
 from streams.lane.keys import LaneKeys
 from streams.lane.privates import Reader, discard, fill
@@ -146,6 +147,9 @@ class Lane:
                     await self._step()
             except (OutputTooLarge, WrongSecret) as error:  # trying again would give the same
                 self._host.fail(error)
+                return
+            except DENIALS as error:
+                self._host.fail(denied(self._host.settings, error))
                 return
             except Exception as error:  # whatever it was: Kafka knows the truth, start from there
                 log.warning("lane %d is rebuilt after %r", self.number, error, exc_info=log.isEnabledFor(logging.DEBUG))

@@ -26,6 +26,7 @@ from streams.errors import MissingTopic, TopicsDiffer
 from streams.lane.assignment import LaneAssignor
 from streams.lane.clients import Clients, unreachable
 from streams.lane.control import Control
+from streams.lane.denials import DENIALS, denied
 from streams.lane.job import Job, LaneSettings
 from streams.lane.lane import Lane
 from streams.lane.privates import leave
@@ -70,6 +71,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             tasks = [asyncio.create_task(self.control.follow()), asyncio.create_task(self._keep_house())]
             await self._join()
             await self._stay(tasks)
+        except DENIALS as error:
+            raise denied(self.settings, error) from error
         finally:
             await self._end(tasks)
         if self._failure is not None:

@@ -45,7 +45,7 @@ class KeyFollower:
                 fetch_wait_max_ms=100,
             )
         )
-        reach(self._consumer, settings.brokers)
+        reach(self._consumer, settings)
         about = self._consumer.list_topics(KEYS.name, timeout=ANSWER_SECONDS).topics[KEYS.name]
         if about.error is not None:
             raise MissingTopic(
