@@ -48,6 +48,16 @@ def test_nothing_below_imports_what_stands_on_top(above: str) -> None:
     assert found == []
 
 
+@pytest.mark.parametrize("edge", ["gateway", "sink", "lab", "feed", "demo", "whatif"])
+def test_the_lanes_and_the_edges_do_not_know_each_other(edge: str) -> None:
+    others = {"gateway", "sink", "lab"} - {edge}
+    apart = [name for name in ("gateway", "sink", "lab", "core", "lane", "kafka", "policy") if name != edge]
+    for path in (STREAMS / edge).rglob("*.py") if edge in ("gateway", "sink", "lab") else ():
+        assert [name for name in imports(path) if name.split(".")[:2][-1] in others] == [], path
+    below = [path for part in apart for path in (STREAMS / part).rglob("*.py")]
+    assert [str(path) for path in below for name in imports(path) if name.startswith(f"streams.{edge}.")] == []
+
+
 def test_nothing_of_the_product_imports_the_dashboards() -> None:
     product = [path for path in STREAMS.rglob("*.py") if path.parent.name != "dashboards"]
     found = [str(path) for path in product for name in imports(path) if name.startswith("streams.dashboards")]
