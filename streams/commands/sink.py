@@ -70,7 +70,8 @@ def check(file: Path, without_secrets: bool) -> None:
     if not without_secrets:
         _check_secrets(config)
     for name, target in config.targets.items():
-        click.echo(f"{name}: {target.url}, {target.body}, {len(target.secrets)} secrets")
+        signed = f"signed with {len(target.secrets)} secret" + "s" * (len(target.secrets) > 1)
+        click.echo(f"{name}: {target.url}, {target.body}, {signed}")
         for topic in target.deliver:
             only = [f"{field} is {' or '.join(map(str, values))}" for field, values in target.wanted(topic).items()]
             click.echo(f"  {topic}{': ' if only else ''}{', '.join(only)}")

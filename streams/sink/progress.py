@@ -30,7 +30,7 @@ class Progress:
         while self._open and self._open[0] in self._done:
             last = self._open.popleft()
             self._done.discard(last)
-            self.next = last + 1
+            self.next = self._open[0] if self._open else last + 1
         self.read_to(self._read)
 
     def read_to(self, offset: int) -> None:
