@@ -22,7 +22,8 @@ from streams.secret_refs import SecretRef
 Scalar = str | bool | int | float | None
 Value = Callable[[Arrived], Any]
 Step = Callable[[Any], Any]
-DAYS_FROM, MILLIS_TO = -719_162, 253_402_300_799_000  # bounds of streams/core/events.py: what tells days from times
+# Bounds of streams/core/events.py: what tells days from times
+DAYS_FROM, DAYS_TO, MILLIS_TO = -719_162, 2_932_896, 253_402_300_799_000
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 DAY_MS = 86_400_000
 EPOCHS = {"epoch_s": 1000, "epoch_ms": 1}
@@ -305,10 +306,11 @@ def _millis(value: Any, where: str) -> int:
 
 
 def _day(value: Any, where: str) -> int:
-    """Days since 1970-01-01 of an ISO date or time; a number is a time in ms."""
+    """Days since 1970-01-01 of an ISO date or time; a number is a time in ms, unless it is so small that it is days."""
     if isinstance(value, str) and not value.lstrip("-").isdecimal():
         try:
             return date.fromisoformat(value[:10]).toordinal() - EPOCH_DAY
         except ValueError:
             raise BadValue(f"{where} is {shown(value)}, expected a date such as 2026-03-01") from None
-    return _whole(value, where) // DAY_MS
+    number = _whole(value, where)
+    return number if DAYS_FROM <= number <= DAYS_TO else number // DAY_MS

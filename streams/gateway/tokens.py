@@ -20,7 +20,7 @@ Purpose = Literal["unsubscribe", "reply"]
 MAC_BYTES = 10  # 80 bits: nobody guesses one over HTTP, and an address keeps its 64 characters before the @
 LEAD_CHARS = 200
 # What a text may hold tokens in: an address, a Message-ID, a list of either.
-TOKEN = re.compile(r"(?<![a-z0-9-])([tux][a-z2-7]{2,420})-([a-z2-7]{16})(?![a-z0-9-])", re.IGNORECASE)
+TOKEN = re.compile(r"(?<![a-z0-9])([tux][a-z2-7]{2,420})-([a-z2-7]{16})(?![a-z0-9])", re.IGNORECASE)
 MOST_TOKENS = 50  # that one text is searched for
 
 
