@@ -25,7 +25,7 @@ def run_worker(settings: Settings, processor: str = PIPELINE) -> None:
     """Run the lanes that the group gives to this process until a signal; raises what ended it otherwise."""
     lanes = lane_settings(settings)
     job = load_job(processor, lanes)
-    if (tracer := tracer_for(settings, "leadlane-worker")) is not None:
+    if (tracer := tracer_for(settings, "worker")) is not None:
         job = job._replace(on_commit=tracer.decided)
     with login_explained(settings):
         run_app(settings, lambda: worker_app(settings, lanes, job))

@@ -127,11 +127,11 @@ class Tracer:
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 
 
-def tracer_for(settings: Settings, service: str) -> Tracer | None:
-    """The tracer of a process, None when traces are off. Raises TracesNotInstalled."""
+def tracer_for(settings: Settings, process: str) -> Tracer | None:
+    """The tracer of a worker, gateway or sink, None when traces are off. Raises TracesNotInstalled."""
     if settings.trace_endpoint is None:
         return None
-    return Tracer(settings.trace_endpoint, service, settings.trace_ratio)
+    return Tracer(settings.trace_endpoint, f"leadlane-{process}", settings.trace_ratio)
 
 
 def kafka_attributes(topic: str, partition: int, offset: int) -> dict[str, str | int]:

@@ -15,7 +15,6 @@ from streams.topics import PARKED
 from streams.tracing import tracer_for
 
 log = logging.getLogger(__name__)
-SERVICE = "leadlane-sink"
 
 
 class Sink:
@@ -29,7 +28,7 @@ class Sink:
 
     async def run(self) -> None:
         await asyncio.to_thread(check_topics, self._settings, self._config)
-        wire, tracer = wire_for(self._settings), tracer_for(self._settings, SERVICE)
+        wire, tracer = wire_for(self._settings), tracer_for(self._settings, "sink")
         parking = Parking(self._settings, wire)
         try:
             for name, target in self._config.targets.items():
