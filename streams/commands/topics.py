@@ -73,6 +73,43 @@ def list_topics(brokers: str | None, lanes: int | None, replication: int | None)
         click.echo(f"{topic.name:<20} {topic.role.value:<8} {size:<26} {topic.note}")
 
 
+@topics.command("acls")
+@brokers_option
+@click.option(
+    "--principal",
+    "given",
+    multiple=True,
+    metavar="PROCESS=User:NAME",
+    help="Whose rights; again for more. Without: every process, as User:<app id>-<process>.",
+)
+@click.option("--kafka-acls", "as_commands", is_flag=True, help="Print the commands of Kafka's own tool.")
+@click.option("--apply", "applies", is_flag=True, help="Grant them. Nothing is taken away.")
+def list_acls(brokers: str | None, given: tuple[str, ...], as_commands: bool, applies: bool) -> None:
+    """Every right that each process needs on Kafka, and no other."""
+    from streams.kafka import acls
+    from streams.kafka.granting import grant
+
+    settings = load_settings(brokers=brokers)
+    try:
+        principals = acls.principals(given, settings.app_id)
+    except ValueError as error:
+        known = ", ".join(acls.PROCESS)
+        raise click.BadParameter(f"{error}: expected PROCESS=User:NAME, with PROCESS one of {known}") from error
+    if applies:
+        count = grant(settings, principals)
+        click.echo(f"{settings.brokers}: {count} rights granted to {', '.join(principals.values())}")
+        return
+    for name, principal in principals.items():
+        wanted = list(acls.rights(acls.PROCESS[name], settings.app_id))
+        if as_commands:
+            click.echo(f"# {name}: {acls.PROCESS[name].what}")
+            click.echo("\n".join(acls.kafka_acls(settings, principal, wanted)))
+            continue
+        for right in wanted:
+            resource = f"{right.name}{'*' if right.prefixed else ''}"
+            click.echo(f"{name:<11} {principal:<30} {right.operation:<17} {right.kind:<17} {resource}")
+
+
 def _size(topic: Any) -> str:
     """`topic` is a Wanted or a Found."""
     parts, copies = topic.partitions, topic.replication
