@@ -148,7 +148,7 @@ class Demo:
         account = Account(
             produced=self._sender.delivered,
             decided=self.tally.decided,
-            no_consequence=outcomes["quiet"] + outcomes["no_consequence"],
+            no_consequence=outcomes["quiet"] + outcomes["no_consequence"] + outcomes["erased"],
             duplicates=outcomes["duplicate"],
             dead_letters=self.tally.letters.total(),
             journaled=self.tally.journaled,
