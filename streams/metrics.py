@@ -17,7 +17,7 @@ from streams.core.windows import WAIT_FIRST_MS, WAIT_STEP
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 RECORDS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-WAITS = (5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR, DAY, 3 * DAY, 7 * DAY)
+WAITS = (2, 5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR, DAY, 3 * DAY, 7 * DAY)
 
 # --- what the processor did -------------------------------------------------------------------------------------------
 EVENTS = Counter(

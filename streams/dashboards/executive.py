@@ -147,7 +147,7 @@ TRENDS = Row(
             "What became of what came in",
             "Events and timers a second by outcome. `dead` should be nothing: open the lanes' dashboard.",
             "ops",
-            (Query("outcome:leadlane_events:rate5m", "{{outcome}}"),),
+            (Query("sum by (outcome) (rate(leadlane_events_total[$__rate_interval]))", "{{outcome}}"),),
             "stacked",
             width=12,
         ),

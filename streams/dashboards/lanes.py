@@ -74,7 +74,7 @@ FLOW = Row(
             "Events, by topic",
             "A second, timers (lane.tick) among them. A topic that falls silent is a sender that has stopped.",
             "ops",
-            (Query("topic:leadlane_events:rate5m", "{{topic}}"),),
+            (Query(f"sum by (topic) (rate(leadlane_events_total{{{HERE}}}[$__rate_interval]))", "{{topic}}"),),
             "stacked",
         ),
         Panel(
@@ -87,7 +87,7 @@ FLOW = Row(
             "Events, by outcome",
             "A second. Each record ends as exactly one: decided, quiet (nothing followed), duplicate, dead.",
             "ops",
-            (Query("outcome:leadlane_events:rate5m", "{{outcome}}"),),
+            (Query(f"sum by (outcome) (rate(leadlane_events_total{{{HERE}}}[$__rate_interval]))", "{{outcome}}"),),
             "stacked",
         ),
         Panel(
