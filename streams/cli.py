@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("streams.commands.explain:explain", "Say for a person why something was decided."),
     "replay": ("streams.commands.replay:replay", "Decide history again: as it was, or under another policy or model."),
     "review": ("streams.commands.review:review", "Review a month: errors, overrides, fairness, what to change."),
+    "audit": ("streams.commands.audit:audit", "Prove that decisions were not changed; find a receipt of an erasure."),
+    "forget": ("streams.commands.forget:forget", "Erase a lead everywhere, and say where what stays until when."),
     "dlq": ("streams.commands.dlq:dlq", "Dead letters: list, show, send again once."),
     "bench": ("streams.commands.bench:bench", "Measure throughput, memory and latency on this machine."),
     "chaos": ("streams.commands.chaos:chaos", "Kill, freeze, restart; was it exactly once?"),

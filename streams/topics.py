@@ -105,7 +105,10 @@ CADENCES = Topic("cadences.commands", Role.OUTPUT, "CadenceCommand", "lead_id", 
 CASE_EVENTS = Topic(
     "cases.events", Role.OUTPUT, "Case", "lead_id", "the whole case after each change", retention_ms=365 * DAY_MS
 )
-CASES_OPEN = Topic("cases.open", Role.OUTPUT, "Case", "case_id", "open cases; tombstone when closed", compacted=True)
+CASES_OPEN = Topic(
+    "cases.open", Role.OUTPUT, "Case", "case_id", "open cases; tombstone when closed",
+    compacted=True, gone_within_ms=DAY_MS,
+)  # fmt: skip
 VERDICTS = Topic("outreach.verdicts", Role.OUTPUT, "OutreachVerdict", "lead_id", "allow, review, deny or defer")
 DECISIONS = Topic(
     "decisions", Role.OUTPUT, "Decision", "lead_id", "the audit record of every decision", retention_ms=365 * DAY_MS
@@ -135,7 +138,7 @@ HISTORY = Topic(
 )  # fmt: skip
 LAB_STATE = Topic(
     "lab.state", Role.AUDIT, None, "model line", "the lab's checkpoints: what it has learned, and up to where",
-    compacted=True, single=True,
+    compacted=True, single=True, gone_within_ms=DAY_MS,
 )  # fmt: skip
 RESYNC = Topic(
     "sources.resync", Role.AUDIT, "ResyncRequest", "source", "what platforms could not tell and must be fetched again",
@@ -153,7 +156,10 @@ KEYS = Topic(
     "privacy.keys", Role.KEYS, "SubjectKey", "lead_id#key_id", "the leads' keys, wrapped; a tombstone destroys one",
     compacted=True, gone_within_ms=HOUR_MS,
 )  # fmt: skip
-STATE = Topic("lane.state", Role.STATE, None, "lead_id", "packed lead state: the lanes' changelog", compacted=True)
+STATE = Topic(
+    "lane.state", Role.STATE, None, "lead_id", "packed lead state: the lanes' changelog",
+    compacted=True, gone_within_ms=DAY_MS,
+)  # fmt: skip
 
 TOPICS: tuple[Topic, ...] = (
     PROFILES, SCORES, INTENT, SENTIMENT, OOTO, REPLIES, ACTIVITY, ACCOUNT_CONTEXT, REQUESTS, REVIEWS, LABELS, ERASURES,
