@@ -35,7 +35,7 @@ RECORD_OF = {topic.name: str(topic.record) for topic in INPUTS if topic.record}
 
 
 class Test(Part):
-    """More than equality."""
+    """More than equality. An empty text is not present: platforms write one when a value is cleared."""
 
     __test__ = False  # no test of pytest's
 
@@ -240,7 +240,7 @@ def _tested(get: Getter, condition: Condition) -> Callable[[Arrived], bool]:
 
         def test(item: Arrived) -> bool:
             value = _plain(get(item))
-            return value not in unwanted and (present is None or (value is not None) is present)
+            return value not in unwanted and (present is None or (value not in (None, "")) is present)
 
         return test
     wanted = frozenset(map(_plain, condition if isinstance(condition, tuple) else (condition,)))

@@ -30,8 +30,7 @@ UNKNOWN = "-"  # label of requests to no source
 
 log = logging.getLogger(__name__)
 _silent = logging.getLogger(f"{__name__}.aiohttp")  # it would log what a hostile client sent
-_silent.addHandler(logging.NullHandler())
-_silent.propagate = False
+_silent.setLevel(logging.CRITICAL + 1)
 
 
 class TooLarge(Exception):
