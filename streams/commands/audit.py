@@ -44,9 +44,7 @@ def verify(ctx: click.Context, partition: int | None, since: str | None, as_json
     with Reader(settings) as reader:
         lanes = reader.partitions(DECISIONS.name)
         if partition is not None and partition >= lanes:
-            raise LeadlaneError(
-                f"--partition {partition}: expected one below {lanes}, as many as {DECISIONS.name} has."
-            )
+            raise BadSettings(f"--partition {partition}: expected one below {lanes}, as many as {DECISIONS.name} has.")
         wanted = range(lanes) if partition is None else [partition]
         found = [verify_partition(reader, number, at) for number in wanted]
     broken = [one for one in found if one.broken]

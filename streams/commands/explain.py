@@ -13,7 +13,7 @@ from rich.console import Console
 from streams.commands.explanation import TICK, render
 from streams.commands.options import brokers_option
 from streams.core.effects import RecordDecision
-from streams.core.events import Event
+from streams.core.events import ErasureRequest, Event
 from streams.errors import LeadlaneError
 from streams.kafka.codec import wire_for
 from streams.kafka.reader import Reader, timestamp_of
@@ -21,7 +21,7 @@ from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import NAME_OF, Wire
 from streams.privacy.opening import Opening
 from streams.settings import load_settings
-from streams.topics import DECISIONS, INPUTS
+from streams.topics import DECISIONS, ERASURES, INPUTS
 
 CLOCK_SKEW_MS = 60_000  # a decision is looked for from so long before its trigger was written
 TRIGGERS = (*(topic.name for topic in INPUTS), TICK)
@@ -51,10 +51,13 @@ def explain(decision_id: str, as_json: bool, brokers: str | None) -> None:
     with Reader(settings) as reader, Opening(settings) as opening:
         trigger, written_at, why_not = _trigger(reader, wire, opening, wanted)
         decision = _decision(reader, wire, opening, decision_id, wanted.partition, written_at)
+        erased = _erasing(reader, wire, decision, wanted.partition)
+    if isinstance(trigger, ErasureRequest):  # who has it and the receipt can look for the lead
+        trigger = msgspec.structs.replace(trigger, salt=None)
     if as_json:
-        click.echo(msgspec.json.encode({"decision": decision, "trigger": trigger}))
+        click.echo(msgspec.json.encode({"decision": decision, "trigger": trigger, "erased": erased}))
     else:
-        Console().print(render(decision, trigger, why_not))
+        Console().print(render(decision, trigger, why_not, erased))
 
 
 def parsed(decision_id: str) -> DecisionId:
@@ -79,6 +82,18 @@ def _trigger(reader: Reader, wire: Wire, opening: Opening, wanted: DecisionId) -
         return wire.decode(wanted.topic, message.value(), opening), timestamp_of(message), ""
     except UnreadableRecord as error:
         return None, timestamp_of(message), f"It cannot be read: {error}"
+
+
+def _erasing(reader: Reader, wire: Wire, decision: RecordDecision, partition: int) -> RecordDecision | None:
+    """The decision that erased the lead, this one or the first after it; None: it was not erased since."""
+    start, mark = reader.offset_at(DECISIONS.name, partition, decision.now), f"{ERASURES.name}-".encode()
+    for message in reader.read(DECISIONS.name, {partition: start}):
+        name = dict(message.headers() or ()).get("ce_id")
+        if message.key() == decision.lead_id.encode() and isinstance(name, bytes) and name.startswith(mark):
+            found = wire.decode_any(DECISIONS.name, message.value())
+            if isinstance(found, RecordDecision) and found.lane_seq >= decision.lane_seq:
+                return found
+    return None
 
 
 def _decision(

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.core.effects import Contribution, HoldView, Reason, RecordDecision
+from streams.core.erasure import TIER as ERASED
 from streams.core.events import Event
 
 BAR_CELLS = 24  # of the longest bar
@@ -25,9 +26,21 @@ TICK = "lane.tick"
 EPOCH = date(1970, 1, 1)
 
 
-def render(decision: RecordDecision, trigger: Event | None, why_no_trigger: str = "") -> RenderableType:
-    """The whole explanation. `trigger` is what came in; without it `why_no_trigger` says why it is not shown."""
+def render(
+    decision: RecordDecision, trigger: Event | None, why_no_trigger: str = "", erased: RecordDecision | None = None
+) -> RenderableType:
+    """The whole explanation. `trigger` is what came in; without it `why_no_trigger` says why it is not shown.
+
+    `erased` is the decision that erased the lead afterwards; that one itself has no score and no route.
+    """
+    if decision.tier == ERASED:
+        return Group(
+            _erasure(decision, "The lead was erased"),
+            *_section("What came in", _trigger(decision, trigger, why_no_trigger)),
+            *_section("What was done", _effects(decision.effects)),
+        )
     parts: list[RenderableType] = [
+        *([_erasure(erased, f"Lead {decision.lead_id} has been erased")] if erased else []),
         _headline(decision),
         *_section("What came in", _trigger(decision, trigger, why_no_trigger)),
         *_section("Conditions that held", _conditions(decision.conditions)),
@@ -67,6 +80,12 @@ def _headline(decision: RecordDecision) -> Text:
     who = "a person comes first" if decision.human else "stays automatic"
     text = Text.assemble(("Decision ", "bold"), (decision.decision_id, "bold cyan"), f" for lead {decision.lead_id}, ")
     return text.append(f"{time_text(decision.now)}: {decision.tier}, {who}")
+
+
+def _erasure(erased: RecordDecision, what: str) -> Text:
+    """By whom, when and why."""
+    by = erased.conditions[0].detail if erased.conditions else ""
+    return Text(f"{what} {time_text(erased.now)} {by} (decision {erased.decision_id})", style="bold yellow")
 
 
 def _trigger(decision: RecordDecision, trigger: Event | None, why_not: str) -> RenderableType:

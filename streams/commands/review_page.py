@@ -42,6 +42,8 @@ def page(review: Review, suggestions: Sequence[Suggestion], policy: CompiledPoli
         f"{review.decisions:,} decisions from {utc(review.start)} to {utc(review.end)}, by the targets of policy"
         f" {policy.version}; intervals are {policy.governance.confidence * 100:g} % intervals"
     )
+    if review.erased:
+        about += f". {review.erased:,} leads were erased; what was decided of them before that is counted"
     if review.cut:
         about += f". Only a part of the month is still kept on {gone}: figures from there are of that part"
     return html_page(f"Review of {name}", list(_sections(review, suggestions, policy.governance)), f"{about}.")

@@ -31,6 +31,7 @@ ERASED = "ERASED"  # code of the reason on closed cases, answers and the decisio
 TIER = "erased"  # in the decision record: the lead has none any more
 HOLD = "erasure"  # why cadences stop: the word that the hold of a lead who asks for it has
 CLOSED = "withdrawn: the lead was erased"
+FORGOTTEN, NOTHING_HELD = "forget the lead", "nothing was held"  # first of the decision's effects
 
 
 def erase(
@@ -131,7 +132,6 @@ def _deny(case: OpenCase, moment: Moment, context: Context) -> list[AnswerReques
 def _record(
     request: ErasureRequest, effects: tuple[Effect, ...], was_held: bool, moment: Moment, context: Context
 ) -> RecordDecision:
-    done = "forget the lead" if was_held else "nothing was held"
     return RecordDecision(
         lead_id=moment.lead_id,
         decision_id=moment.decision_id,
@@ -156,7 +156,7 @@ def _record(
         queue="",
         owner=None,
         human=False,
-        effects=(done, *(summary_of(effect) for effect in effects)),
+        effects=(FORGOTTEN if was_held else NOTHING_HELD, *(summary_of(effect) for effect in effects)),
         propensity=1.0,
         explore=False,
     )

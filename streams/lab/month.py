@@ -15,6 +15,8 @@ import msgspec
 
 from streams.core.context import Alarm, ControlChange
 from streams.core.effects import EmitExample, RecordDecision, UpdateCase
+from streams.core.erasure import ERASED, FORGOTTEN
+from streams.core.erasure import TIER as ERASED_TIER
 from streams.core.events import CaseReview, OutcomeLabel
 from streams.core.policy import GovernanceRow
 from streams.core.windows import BINS, EVERYBODY, WAIT_BINS, WindowStats, wait_bin
@@ -112,6 +114,7 @@ class Month(msgspec.Struct):
     people: dict[str, Person] = {}
     alarms: list[Entry] = []
     changes: list[Entry] = []
+    erased: int = 0  # leads that were forgotten
     cut: list[str] = []  # topics that no longer keep the beginning of the month
 
     def holds(self, at: int) -> bool:
@@ -135,6 +138,9 @@ def take(month: Month, record: Any, settings: GovernanceRow) -> None:
 
 def _decision(month: Month, decision: RecordDecision, _: GovernanceRow) -> None:
     if not month.holds(decision.now):
+        return
+    if decision.tier == ERASED_TIER:  # no decision about how a lead is worked
+        month.erased += FORGOTTEN in decision.effects
         return
     month.decisions += 1
     month.human += decision.human
@@ -172,6 +178,8 @@ def _case(month: Month, case: UpdateCase, _: GovernanceRow) -> None:
     month.ends_by_tier.setdefault(case.tier, Counter())[case.end] += 1
     if case.sla_state == "met" or case.sla_state in BREACHES:
         month.sla.setdefault(case.queue, [0, 0])[case.sla_state in BREACHES] += 1
+    if any(reason.condition == ERASED for reason in case.reasons):  # which conditions it had is forgotten
+        return
     override, reject = _OVERRIDE.search(case.change), _REJECT.search(case.change)
     for reason in {reason.condition: reason for reason in case.reasons}.values():
         condition = month.conditions.setdefault(reason.condition, Condition())

@@ -97,6 +97,7 @@ class Review(NamedTuple):
     changes: tuple[Entry, ...]
     policies: Mapping[str, InForce]
     models: Mapping[str, InForce]
+    erased: int  # leads that were forgotten in the month; what was decided of them before is counted
     cut: tuple[str, ...]  # topics of which only a part of the month is still there
 
 
@@ -130,6 +131,7 @@ def review_of(name: str, month: Month, policy: CompiledPolicy) -> Review:
         changes=tuple(sorted(month.changes, key=lambda entry: entry.at)),
         policies=month.policies,
         models=month.models,
+        erased=month.erased,
         cut=tuple(month.cut),
     )
 
