@@ -189,8 +189,8 @@ def test_no_sealed_text_stands_on_any_disk_but_in_the_leads_state_whatever_kills
     }  # fmt: skip
     assert any(f"{PERSON} here." in quote for quote in quotes(settings, leads[0]))
     assert any("my lawyer" in quote for quote in quotes(settings, others[0]))
-    assert minters(settings, "sealed-") == {lead: "E" for lead in leads}  # nobody has two
-    assert minters(settings, "plain-") == {lead: "L" for lead in others}
+    assert minters(settings, "sealed-") == dict.fromkeys(leads, "E")  # nobody has two
+    assert minters(settings, "plain-") == dict.fromkeys(others, "L")
     assert letters(settings, *leads, *others) == []
     assert replay_unchanged(BrokerHistory(settings.brokers), processes=1).differences == 0
 
