@@ -3,7 +3,7 @@
 Law of this module: offsets are committed as the target's progress says, nothing else commits; a partition is given back
 only after what is on its way has ended. The client is librdkafka's: it asks again while a coordinator loads, where
 aiokafka takes `not yet` for `nothing committed` and would start from the beginning
-(docs/decisions/0002-position-lives-with-the-state.md).
+(docs/decisions/0008-position-lives-with-the-state.md).
 """
 
 from __future__ import annotations

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import json
+import os
 import random
+import re
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +52,7 @@ EFFECTS: dict[str, Effect] = {
     "decisions": a_decision_record(),
 }
 WIRE = Wire(BuiltInCatalogue())
+ROOT = Path(__file__).parents[2]
 
 
 # --- signatures ------------------------------------------------------------------------------------------------------
@@ -78,6 +85,24 @@ def test_a_secret_that_cannot_sign_is_refused_and_not_shown(secret: str) -> None
     with pytest.raises(BadSecret, match=r"targets\.crm\.secrets\[0\]: expected whsec_") as fault:
         key_from(secret, "targets.crm.secrets[0]")
     assert len(secret) < 8 or secret not in str(fault.value)
+
+
+def test_the_receiver_of_the_reference_verifies_and_acts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "reference" / "sink.md").read_text(), re.DOTALL)
+    monkeypatch.setenv("SINK_SECRET", SECRET)
+    acted: list[Any] = []
+    modules = {module.__name__: module for module in (base64, hmac, json, os, time)}
+    receiver: dict[str, Any] = {**modules, "act": acted.append}
+    exec(code, receiver)
+    now, done, body = int(time.time()), set[str](), b'{"n":1}'
+    headers = {"webhook-id": "msg_a1", "webhook-timestamp": str(now)}
+    headers["webhook-signature"] = signatures([OLD_KEY, KEY], "msg_a1", now, body)
+    assert [receiver["take"](headers, body, done) for _ in range(2)] == [204, 204]
+    assert acted == [{"n": 1}]
+    assert receiver["take"](headers, b'{"n":2}', done) == 401
+    late = {**headers, "webhook-timestamp": str(now - 600)}
+    late["webhook-signature"] = signatures([KEY], "msg_a1", now - 600, body)
+    assert receiver["take"](late, body, done) == 401
 
 
 def test_the_key_of_a_delivery_is_the_records_and_the_targets_and_no_more() -> None:
