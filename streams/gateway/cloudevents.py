@@ -4,7 +4,7 @@ Law of this module: an event is what the CloudEvents specification says, or it i
 missing; `source` and `id` together make it unique, as the specification has it.
 
 The kind of an item is the event's type; its data is the event's data, with the attributes (subject, source ...) under
-`cloudevent`. `leadlane.ReplySignal` and its like carry the JSON of a record: deploy/gateway/cloudevents.yaml takes them.
+`cloudevent`. `leadlane.ReplySignal` and its like carry a record's JSON: deploy/gateway/cloudevents.yaml takes them.
 """
 
 from __future__ import annotations

@@ -10,9 +10,8 @@ a record takes.
 
 from __future__ import annotations
 
-import email
+import re
 from collections.abc import Iterable, Mapping
-from email.message import Message
 from email.utils import getaddresses
 from typing import Any
 
@@ -23,6 +22,7 @@ INBOUND = "inbound"
 TEXT_CHARS = 100_000
 HEADERS, HEADER_CHARS, ADDRESS_CHARS = 100, 2_000, 8_000
 RETURNED_CHARS = 20_000
+RETURNED = re.compile(r"^content-type:\s*(?:message/rfc822|text/rfc822-headers)", re.IGNORECASE | re.MULTILINE)
 # Traces of relays and proofs of senders: long, personal, and nothing that a reply says.
 TRACES = (
     "received", "x-received", "arc-", "dkim-signature", "domainkey-signature", "x-google-", "x-gm-",
@@ -91,13 +91,12 @@ def _is_report(headers: Mapping[str, str]) -> bool:
 
 def _returned(raw: bytes) -> str:
     """The headers of the mail that a delivery report brings back: there our Message-ID and Reply-To stand."""
-    for part in email.message_from_bytes(raw[:MAIL_BYTES].lstrip(b"\r\n")).walk():
-        kind, payload = part.get_content_type(), part.get_payload()
-        if kind == "message/rfc822" and isinstance(payload, list) and payload and isinstance(payload[0], Message):
-            return "\n".join(f"{name}: {value}" for name, value in payload[0].items())[:RETURNED_CHARS]
-        if kind == "text/rfc822-headers" and isinstance(payload, str):
-            return payload[:RETURNED_CHARS]
-    return ""
+    text = raw[:MAIL_BYTES].decode("latin-1").replace("\r\n", "\n")
+    found = RETURNED.search(text)
+    if found is None:
+        return ""
+    begin = text.find("\n\n", found.end()) + 2
+    return text[begin : begin + RETURNED_CHARS].partition("\n\n")[0] if begin > 1 else ""
 
 
 __all__ = ["INBOUND", "UnreadableMail", "address_in", "from_parts", "from_raw", "identity_of", "plain_text"]

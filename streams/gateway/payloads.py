@@ -19,6 +19,7 @@ from streams.gateway.platform import BadRequest
 
 ID_CHARS = 90  # an item's id: with the source's and the rule's name it fits event_id
 MOST_FIELDS = 1000
+PART_HEAD_BYTES = 2_000  # the header parser takes the square of it
 LAST_MILLIS = 253_402_300_799_000  # to the end of the year 9999
 SECONDS_END = 100_000_000_000  # numbers below are seconds (to the year 5138), above milliseconds (from 1973)
 
@@ -127,7 +128,7 @@ def _multipart(body: bytes, boundary: bytes) -> dict[str, bytes]:
     fields: dict[str, bytes] = {}
     for part in parts[1:-1]:
         head, found, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        name = _name(head)
+        name = _name(head) if len(head) <= PART_HEAD_BYTES else ""
         if not found or not name:
             raise BadRequest("a part of the body has no Content-Disposition with a name, expected one")
         fields.setdefault(name, content)

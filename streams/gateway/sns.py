@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -86,7 +86,7 @@ class Sns:
     def confirm(self, message: dict[str, Any]) -> None:
         """A SubscriptionConfirmation: visits Amazon when configured, else tells the operator."""
         topic, token = text_at(message, "TopicArn"), text_at(message, "Token")
-        host = urlsplit(text_at(message, "SubscribeURL")).hostname or ""
+        host = _parts(text_at(message, "SubscribeURL")).netloc
         url = f"https://{host}/?{urlencode({'Action': 'ConfirmSubscription', 'TopicArn': topic, 'Token': token})}"
         if self._options.confirm == "visit" and HOST.fullmatch(host) and token.isalnum():
             try:
@@ -99,7 +99,7 @@ class Sns:
         LOG.warning("SNS asks to confirm the subscription to %s. %s", topic, _do(topic, token))
 
     def _key(self, message: dict[str, Any], now: int) -> rsa.RSAPublicKey:
-        url = urlsplit(text_at(message, "SigningCertURL"))
+        url = _parts(text_at(message, "SigningCertURL"))
         name = url.path.rpartition("/")[2]
         if url.scheme != "https" or not HOST.fullmatch(url.netloc) or not FILE.fullmatch(name):
             raise Unauthorized(
@@ -132,6 +132,14 @@ def message_of(incoming: Incoming) -> dict[str, Any]:
     if not isinstance(message, dict) or text_at(message, "Type") not in SIGNED:
         raise BadRequest(f"the body has no Type of SNS, expected one of {', '.join(SIGNED)}")
     return message
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of an address; none at all when it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def _signed(message: dict[str, Any]) -> bytes:
