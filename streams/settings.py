@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 import socket
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from streams.errors import BadSettings
 
 PREFIX = "LEADLANE_"
+SECRET_BYTES = 32
 TEST_PREFIX = "LEADLANE_TEST_"  # of the project's own tests, never of a worker
 
 
@@ -39,6 +41,13 @@ def _is_file(path: Path) -> Path:
     if not path.is_file():
         raise ValueError
     return path
+
+
+def _are_secrets(value: SecretStr | None) -> SecretStr | None:
+    for part in value.get_secret_value().split(",") if value else ():
+        if len(b64decode(part.strip(), validate=True)) != SECRET_BYTES:
+            raise ValueError
+    return value
 
 
 Brokers = Annotated[str, _matches(r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*")]
@@ -140,11 +149,11 @@ class Settings(BaseSettings):
     sink_web_port: int = _setting(
         6069, "a port", "where the HTTP sink serves health and metrics; 0: nowhere", ge=0, le=65_535
     )
-    seal_secret: SecretStr | None = _setting(
+    seal_secret: Annotated[SecretStr | None, AfterValidator(_are_secrets)] = _setting(
         None,
-        "32 bytes in base64",
-        "wraps the keys that seal personal fields, one per lead; unset: nothing is sealed",
-        "(hidden)",
+        "32 bytes in base64, several with commas",
+        "wraps the keys that seal personal texts, one per lead; the first for new keys; unset: nothing is sealed",
+        "bGVhZGxhbmUgZXhhbXBsZSwgZG9uJ3QgdXNlIGl0ISE=",
     )
     trace_endpoint: Url | None = _setting(
         None,

@@ -129,7 +129,7 @@ def secrets_of(settings: Settings) -> Secrets | None:
 
 def _secret_bytes(text: str) -> bytes:
     try:
-        raw = base64.b64decode(text, altchars=b"-_" if set(text) & {"-", "_"} else None, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise BadSecret("a secret is not base64") from error
     if len(raw) != KEY_BYTES:
