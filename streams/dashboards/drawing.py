@@ -172,7 +172,9 @@ def _names(figure: Figure, _panel: Panel, place: Place, shown: Shown) -> None:
 
 
 def _bars(figure: Figure, panel: Panel, place: Place, shown: Shown) -> None:
-    rows = sorted(((name, points[-1][1]) for name, points in shown), key=lambda row: -row[1])[:MOST_BARS]
+    newest = max(points[-1][0] for _, points in shown)
+    current = [(name, points[-1][1]) for name, points in shown if points[-1][0] >= newest]
+    rows = sorted(current, key=lambda row: -row[1])[:MOST_BARS]
     rows.sort(key=lambda row: row[0])
     longest = max(len(name) for name, _ in rows)
     left = min(0.2 + 0.073 * longest, place.width * 0.5)

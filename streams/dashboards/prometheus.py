@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from streams.dashboards.board import ROOT
+from streams.demo.worker import free_port
 from streams.errors import NotReady
 
 CONFIGURATION = ROOT / "deploy" / "prometheus"
@@ -81,7 +81,7 @@ def looking_on(folder: Path, *targets: Path, every: str = "1s") -> Iterator[Prom
     program = shutil.which("prometheus")
     if program is None:
         raise NotReady(f"prometheus is not installed; {INSTALL}")
-    port = _free_port()
+    port = free_port()
     _configure(folder, targets, every, port)
     log = folder / "prometheus.log"
     command = [program, "--config.file=prometheus.yml", "--storage.tsdb.path=data",
@@ -128,9 +128,3 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> 
 
 def _points(values: list[list[Any]]) -> list[tuple[float, float]]:
     return [(float(at), float(value)) for at, value in values]
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        return int(free.getsockname()[1])

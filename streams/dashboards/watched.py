@@ -24,6 +24,7 @@ class Watched(NamedTuple):
     process: subprocess.Popen[str]
     prometheus: Prometheus
     folder: Path  # of the demo: data, logs, targets.json
+    targets: Path  # folder: Prometheus scrapes what stands in its files
     output: Path
 
     @property
@@ -47,7 +48,7 @@ class Watched(NamedTuple):
 
 
 @contextmanager
-def watched_demo(folder: Path, seconds: float, rate: float, *more_targets: Path) -> Iterator[Watched]:
+def watched_demo(folder: Path, seconds: float, rate: float) -> Iterator[Watched]:
     """A demo in `folder`/demo and a Prometheus in `folder`/prometheus; both end with the block."""
     demo, output = folder / "demo", folder / "demo.json"
     demo.mkdir(parents=True)
@@ -58,8 +59,8 @@ def watched_demo(folder: Path, seconds: float, rate: float, *more_targets: Path)
         process = subprocess.Popen(command, stdout=out, stderr=err, text=True, start_new_session=True)
     try:
         _wait_for(demo / TARGETS, process, log)
-        with looking_on(folder / "prometheus", demo / TARGETS, *more_targets) as prometheus:
-            yield Watched(process, prometheus, demo, output)
+        with looking_on(folder / "prometheus", demo / TARGETS) as prometheus:
+            yield Watched(process, prometheus, demo, folder / "prometheus" / "targets", output)
     finally:
         process.terminate()
         try:

@@ -34,12 +34,13 @@ class Process:
     """A running `leadlane COMMAND` with a web port. Use as a context manager; it is ready when that is entered."""
 
     command: str
+    arguments: tuple[str, ...] = ()
     port_variable: str
 
     def __init__(self, brokers: str, lanes: int, log_file: Path, app_id: str | None = None, **more: str) -> None:
         """`more`: other settings, by their environment variables."""
         self.log_file = log_file
-        self._port = _free_port()
+        self._port = free_port()
         self._environment = os.environ | {
             "LEADLANE_BROKERS": brokers,
             "LEADLANE_LANES": str(lanes),
@@ -55,7 +56,7 @@ class Process:
         """Let it start; see `running`."""
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli", self.command],
+                [sys.executable, "-m", "streams.cli", self.command, *self.arguments],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -196,7 +197,7 @@ def outcomes_from(exposition: str) -> Counter[str]:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind((LOOPBACK, 0))
         return int(free.getsockname()[1])
