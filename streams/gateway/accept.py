@@ -276,7 +276,7 @@ class Acceptor:
         except KafkaException as error:
             self._failed(flight, error.args[0])
         except BufferError:
-            self._renew("its queue is full")
+            self.renew("its queue is full")
 
     def _landed(self, flight: _Flight, error: KafkaError | None, message: Message) -> None:
         if self._deaf or self._flights.get(flight.record.name) is not flight:
@@ -298,7 +298,7 @@ class Acceptor:
         if error.code() in NOT_TAKEN:
             self._gone(flight, f"{flight.record.topic}: {error.str()}")
         else:
-            self._renew(error.str())
+            self.renew(error.str())
 
     def _gone(self, flight: _Flight, refused: str | None = None) -> None:
         del self._flights[flight.record.name]
@@ -367,7 +367,8 @@ class Acceptor:
 
     # --- a new producer -----------------------------------------------------------------------------------------------
 
-    def _renew(self, reason: str) -> None:
+    def renew(self, reason: str) -> None:
+        """Replace the producer, which is in doubt about what it has written. Nothing new is taken meanwhile."""
         if self._problem is None:
             self._problem = "the producer is being renewed"
             log.error("the producer ended (%s): looking for what it had on its way", reason)
