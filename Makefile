@@ -14,7 +14,10 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE $(shell find streams 
 # Before the checkout for every import, also in the processes that this one starts.
 COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.leadlane/compiled
 
-.PHONY: help setup demo test test-compiled check lint type schemas wheel bench replay fuzz generate dashboards pictures constraints clean
+# What turns deploy/k8s into what is sent to a cluster; `go` makes it where it is not there.
+KUSTOMIZE := sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+
+.PHONY: up down check-deploy kustomize help setup demo test test-compiled check lint type schemas wheel bench replay fuzz generate dashboards check-prometheus pictures constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -77,6 +80,21 @@ bench: setup .leadlane/compiled/.made ## events per second of this machine, with
 replay: setup .leadlane/compiled/.made ## history decided again with the compiled modules (ARGS='--policy next.yaml --html report.html')
 	@$(COMPILED) $(BIN)/leadlane replay $(ARGS)
 
+up: ## Kafka, registry, workers, lab, gateway, Prometheus, Grafana in containers of this machine
+	@python3 deploy/compose/run.py up
+
+down: ## stop what `make up` started; what it wrote stays
+	@python3 deploy/compose/run.py down
+
+check-deploy: setup kustomize ## the image built and run, workers killed, the manifests rendered (ARGS='--images official')
+	@$(BIN)/python -m pytest -q tests/deploy/test_image.py tests/deploy/test_compose.py tests/deploy/test_k8s.py
+	@$(BIN)/python deploy/check/run.py $(ARGS)
+
+kustomize:
+	@if [ -x .leadlane/bin/kustomize ] || command -v kustomize >/dev/null; then :; \
+	elif command -v go >/dev/null; then GOBIN=$(CURDIR)/.leadlane/bin go install $(KUSTOMIZE); \
+	else echo "Neither kustomize nor go is here: the overlays of deploy/k8s are not rendered." >&2; fi
+
 fuzz: setup ## a worker under broken messages, each accounted for (ARGS='--messages 20000'; the default takes a while)
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
@@ -86,6 +104,9 @@ generate: setup ## write docs/reference and Grafana's dashboards from the code
 
 dashboards: setup ## write Grafana's dashboards and the page about them from streams/dashboards
 	@$(BIN)/python -m streams.dashboards
+
+check-prometheus: setup ## a real Prometheus looks on at a demo: every panel and every rule answers (four minutes; apt install prometheus)
+	@LEADLANE_TEST_PROMETHEUS=1 $(BIN)/python -m pytest tests/deploy/test_prometheus_demo.py $(ARGS)
 
 # A demo of several minutes with a Prometheus that looks on (Debian and Ubuntu: apt install prometheus), then drawn.
 pictures: setup ## draw the dashboards from a demo's own figures: docs/images/leadlane-*.png (ARGS='--seconds 240')

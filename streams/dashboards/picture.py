@@ -12,13 +12,15 @@ import click
 from streams.dashboards.board import ROOT, Query
 from streams.dashboards.drawing import draw
 from streams.dashboards.files import BOARDS
+from streams.dashboards.neighbours import neighbours
 from streams.dashboards.prometheus import Prometheus, Series, resolved
-from streams.dashboards.watched import watched_demo
+from streams.dashboards.watched import declare_groups, watched_demo
 from streams.demo.stage import TIME_LAPSE
 
 IMAGES = ROOT / "docs" / "images"
 POINTS = 240
 INTERVAL = "15s"  # of rates: a demo is short, and it is scraped every second
+GROUPS = ("country", "language")
 SETTLE_SECONDS = 3.0
 DRAIN_SECONDS = 90.0
 
@@ -32,7 +34,7 @@ DRAIN_SECONDS = 90.0
     "--out", type=click.Path(path_type=Path), default=IMAGES, show_default=True, help="Folder of the pictures."
 )
 def pictures(seconds: float, rate: float, url: str | None, minutes: float, out: Path) -> None:
-    """Draw every dashboard."""
+    """Draw every dashboard from a demo with a gateway and a sink beside it."""
     if url:
         now = time.time()
         draw_all(Prometheus(url), now - minutes * 60, now, f"The last {minutes:g} minutes.", out)
@@ -40,7 +42,8 @@ def pictures(seconds: float, rate: float, url: str | None, minutes: float, out: 
     with tempfile.TemporaryDirectory(prefix="leadlane-pictures-") as name:
         folder = Path(name)
         click.echo(f"a demo of {seconds:g} s with a Prometheus that looks on ...")
-        with watched_demo(folder, seconds, rate) as watched:
+        with watched_demo(folder, seconds, rate) as watched, neighbours(watched):
+            declare_groups(watched.brokers, *GROUPS)
             began = time.time()
             watched.wait_until_sent(seconds + DRAIN_SECONDS)
             ended = time.time()

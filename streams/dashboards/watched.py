@@ -11,9 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
+
+from streams import shipped
 from streams.dashboards.prometheus import Prometheus, looking_on
 from streams.demo.run import TARGETS
+from streams.demo.stage import ACTOR, demo_policy
 from streams.errors import NotReady
+from streams.policy.publish import Publisher, Stamp
+from streams.settings import load_settings
 
 START_SECONDS, STOP_SECONDS = 120.0, 60.0
 
@@ -68,6 +74,16 @@ def watched_demo(folder: Path, seconds: float, rate: float) -> Iterator[Watched]
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def declare_groups(brokers: str, *groups: str) -> None:
+    """Publish the demo's policy with declared groups, so that fairness is measured."""
+    document: dict[str, Any] = yaml.safe_load(demo_policy(shipped.default_policy().read_text("utf-8")))
+    document["version"] += "-groups"
+    document["governance"]["groups"] = list(groups)
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    stamp = Stamp(ACTOR, "fairness is measured by declared groups", int(time.time() * 1000))
+    Publisher(load_settings(brokers=brokers)).publish(text, "the demo's policy with groups", stamp)
 
 
 def _wait_for(file: Path, process: subprocess.Popen[str], log: Path) -> None:
