@@ -48,6 +48,8 @@ class Check:
         self.web = dict(zip(PROCESSES, web, strict=True))
         self.receiver = Receiver()
         self.document = read(self._files())
+        for name, secret in self.document["secrets"].items():
+            secret["file"] = str(folder / name)
 
     def say(self, text: str) -> None:
         print(f"{time.monotonic() - self.began:6.1f} s  {text}", flush=True)
@@ -104,6 +106,7 @@ class Check:
 
     def _files(self) -> dict[str, str]:
         token, secret, sink = (self.folder / name for name in ("gateway_token", "sink_secret", "sink.yaml"))
+        self.folder.chmod(0o755)  # the containers' users read what is mounted from it
         token.write_text(SECRET)
         secret.write_text("whsec_" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")
         sink.write_text(
