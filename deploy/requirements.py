@@ -1,4 +1,4 @@
-"""The requirements of pyproject.toml, one a line on standard output, for a pip that installs them without the project."""
+"""Prints the requirements of pyproject.toml, one a line: for a pip that installs them without the project."""
 
 from __future__ import annotations
 
