@@ -143,7 +143,7 @@ def encoded(raw: bytes) -> str:
 
 
 def decoded(text: str) -> bytes:
-    """The bytes of base64url without padding, in the one way in which they are written. Raises BadSeal."""
+    """The bytes of base64url without padding. Raises BadSeal."""
     try:
         raw = text.encode("ascii").translate(_FROM_URL)
         return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4), strict_mode=True)
