@@ -16,6 +16,7 @@ for name in [name for name in os.environ if name.startswith("LEADLANE_")]:
         "LEADLANE_TEST_CONTAINER_NETWORK",
         "LEADLANE_TEST_KAFKA_IMAGE",
         "LEADLANE_TEST_COMPILED",
+        "LEADLANE_TEST_PROMETHEUS",
     }:
         del os.environ[name]
 
