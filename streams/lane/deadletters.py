@@ -60,8 +60,13 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lead_id: str | None = None
 
 
-def dead_letter(wire: Wire, record: InputRecord, error: Exception, lane: int, now: int) -> OutputRecord:
-    """The record to send to dead.letters, under the original's key."""
+def dead_letter(
+    wire: Wire, record: InputRecord, error: Exception, lane: int, now: int, *, is_discreet: bool = False
+) -> OutputRecord:
+    """The record to send to dead.letters, under the original's key.
+
+    `is_discreet`: personal texts are sealed. What a fault of Leadlane says may quote them, so it is left out.
+    """
     kept, key, value, headers = _fitting(record)
     event_id, lead_id = _whose(wire, record, error)
     letter = DeadLetter(
@@ -74,7 +79,7 @@ def dead_letter(wire: Wire, record: InputRecord, error: Exception, lane: int, no
         headers=headers,
         kept=kept,
         error_class=type(error).__name__,
-        error_text=error_text(record, error)[:TEXT_LIMIT].encode(errors="backslashreplace").decode(),
+        error_text=error_text(record, error, is_discreet)[:TEXT_LIMIT].encode(errors="backslashreplace").decode(),
         failed_at=now,
         lane=lane,
         event_id=event_id and event_id[:ID_LIMIT],
@@ -83,13 +88,14 @@ def dead_letter(wire: Wire, record: InputRecord, error: Exception, lane: int, no
     return OutputRecord(key, wire.encode(letter), wire.headers(letter, lane, now))
 
 
-def error_text(record: InputRecord, error: Exception) -> str:
+def error_text(record: InputRecord, error: Exception, is_discreet: bool = False) -> str:
     """The error in words, with the record's coordinates, without the class."""
     if isinstance(error, UnreadableRecord):
         return error.at(record.topic, record.partition, record.offset).text
     where = f"{record.topic}[{record.partition}]@{record.offset}"
+    what = "(what it says may quote what is sealed, and is left out)" if is_discreet else error
     return (
-        f"{where}: {type(error).__name__}: {error}. Sent to dead.letters, the lead is untouched. This is a fault of"
+        f"{where}: {type(error).__name__}: {what}. Sent to dead.letters, the lead is untouched. This is a fault of"
         " Leadlane: report it with this record; when it is mended, `leadlane dlq redrive`."
     )
 

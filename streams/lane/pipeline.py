@@ -94,7 +94,7 @@ class DecisionPipeline:
             except Shredded:  # sealed under a key that has been destroyed: as if it had never come
                 kind = Kind.ERASED
             except Exception as error:  # the dead-letter path: whatever went wrong, the lane goes on
-                kind = self._failed(record, error, batch, outcome)
+                kind = self._failed(record, error, batch, outcome, sealing is not None)
             _count(outcome, record.topic, kind)
             seq += 1
         for key in batch.due:
@@ -114,10 +114,10 @@ class DecisionPipeline:
             outcome.changed[ERASURES] = erasures.packed()
         return outcome
 
-    def _failed(self, record: InputRecord, error: Exception, batch: Batch, outcome: Outcome) -> str:
+    def _failed(self, record: InputRecord, error: Exception, batch: Batch, outcome: Outcome, is_discreet: bool) -> str:
         if record.key == ERASED and record.value is None:  # in a replay: what stands there for a lead that was erased
             return Kind.ERASED
-        letter = dead_letter(self._wire, record, error, batch.lane, batch.now)
+        letter = dead_letter(self._wire, record, error, batch.lane, batch.now, is_discreet=is_discreet)
         outcome.outputs.setdefault(topics.DEAD_LETTERS.name, []).append(letter)
         return DEAD
 
@@ -200,8 +200,9 @@ class DecisionPipeline:
         except (RegistryUnreachable, UnknownKey):
             raise
         except Exception as error:  # the dead-letter path: the timer is kept, the lane goes on
-            trigger = _Timer(TICK_TOPIC, batch.lane, seq, batch.now, key, packed)
-            letter = dead_letter(self._wire, trigger, error, batch.lane, batch.now)
+            is_discreet = sealing is not None  # the state has personal texts as they are
+            trigger = _Timer(TICK_TOPIC, batch.lane, seq, batch.now, key, None if is_discreet else packed)
+            letter = dead_letter(self._wire, trigger, error, batch.lane, batch.now, is_discreet=is_discreet)
             outcome.outputs.setdefault(topics.DEAD_LETTERS.name, []).append(letter)
             outcome.changed[key] = (batch.now + RETRY_TICK_MS).to_bytes(8, "big") + packed[8:]
             _count(outcome, TICK_TOPIC, DEAD)
@@ -280,7 +281,9 @@ class _Timer:
 
     headers: Headers = ()
 
-    def __init__(self, topic: str, partition: int, offset: int, timestamp: int, key: bytes, value: bytes) -> None:
+    def __init__(
+        self, topic: str, partition: int, offset: int, timestamp: int, key: bytes, value: bytes | None
+    ) -> None:
         self.topic, self.partition, self.offset, self.timestamp = topic, partition, offset, timestamp
         self.key: bytes | None = key
         self.value: bytes | None = value

@@ -17,6 +17,7 @@ from streams.policy.expressions import Circle, UnknownName, expand
 from streams.policy.faults import Fault, nearest
 from streams.policy.places import Places, Step
 from streams.policy.samples import samples_of
+from streams.privacy.fields import personal_fields
 
 SAMPLES = 200
 SYNTAX = "See docs/reference/policy-facts.md for the syntax."
@@ -100,12 +101,20 @@ def detail_faults(document: Document, places: Places) -> Iterator[Fault]:
             yield Fault(places.path(loc), places.line(loc), *problem)
 
 
+def personal_facts() -> frozenset[str]:
+    """The facts that are sealed in decisions (schemas/Decision): no other text may quote them."""
+    return frozenset(name for personal in personal_fields()["Decision"] for name in personal.names)
+
+
 def _detail_problem(detail: str) -> tuple[str, str, str] | None:
     try:
         names = [name for _, name, _, _ in Formatter().parse(detail) if name is not None]
         unknown = next((name for name in names if name not in FACT), None)
         if unknown is not None:
             return "known facts in {}", unknown or "{}", nearest(unknown, FACT)
+        private = next((name for name in names if name in personal_facts()), None)
+        if private is not None:
+            return "facts that are no personal text", private, "It would stand on topics in plain: leave it out."
         detail.format_map(DEFAULTS)
     except (ValueError, KeyError, IndexError) as error:
         return "a format text over facts", f"{detail!r} ({error})", "For example `score {score:.0f}`."

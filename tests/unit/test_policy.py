@@ -110,6 +110,12 @@ VIP = "when: vip or target_account\n"
             "conditions[N04].detail: expected known facts in {}, got vpi. Did you mean vip?",
         ),
         (
+            ('detail: "vip {vip}, target account {target_account}"', 'detail: "vip {vip}, {title}"'),
+            "detail: \"vip {vip}, {title}",
+            "conditions[N04].detail: expected facts that are no personal text, got title. "
+            "It would stand on topics in plain: leave it out.",
+        ),
+        (
             ('detail: "vip {vip}, target account {target_account}"', 'detail: "vip {vip:.2q}"'),
             "detail: \"vip {vip:.2q",
             "conditions[N04].detail: expected a format text over facts, got 'vip {vip:.2q}' "

@@ -71,11 +71,14 @@ class SealingLane(TestLane):
         super().__init__(shipped_context(), lane_of(LEAD))
         self.ring, self.is_complete = ring, is_complete
 
+    def keys(self) -> BatchKeys:
+        return BatchKeys(self.ring, ENTROPY, self.is_complete)
+
+    def process(self, batch: Batch) -> Outcome:
+        return self.pipeline.process(self.states | self.kept, batch, self.context)
+
     def decide(self, records: list[InputRecord], now: int = T0) -> Outcome:
-        keys = BatchKeys(self.ring, ENTROPY, self.is_complete)
-        return self.pipeline.process(
-            self.states | self.kept, Batch(records, (), now, self.lane, self.seq, keys), self.context
-        )
+        return self.process(Batch(records, (), now, self.lane, self.seq, self.keys()))
 
     def come(self, *events: Event) -> Outcome:
         outcome = self.decide(arrive(events, self.seq))
@@ -184,7 +187,7 @@ def test_a_record_is_sealed_on_the_wire_and_opens_to_what_it_was(record: Event) 
 
 
 def lane_sealing(lane: SealingLane) -> Sealing:
-    return Sealing(BatchKeys(lane.ring, ENTROPY, is_complete=True), WIRE, Outcome({}, {}, {}), lane.lane, T0)
+    return Sealing(lane.keys(), WIRE, Outcome({}, {}, {}), lane.lane, T0)
 
 
 def test_whoever_has_no_keys_sees_that_it_is_sealed_or_leaves_it() -> None:
@@ -318,6 +321,21 @@ def a_ring_of(name: bytes, record: Any) -> KeyRing:
     ring = KeyRing(OTHERS)
     ring.load(name, record)
     return ring
+
+
+def test_a_dead_letter_by_a_fault_of_ours_quotes_nothing_and_that_of_a_timer_holds_no_state() -> None:
+    lane, broken = SealingLane(a_ring(EDGE)), bytes(8) + b"\xc1 Zwetlana"
+    lane.states[LEAD.encode()] = broken
+    lane.come(a_score())
+    timer = lane.process(Batch((), [LEAD.encode()], T0, lane.lane, lane.seq, lane.keys()))
+    letters = [*lane.sent[DEAD_LETTERS.name], *timer.outputs[DEAD_LETTERS.name]]
+    found = [WIRE.decode_any(DEAD_LETTERS.name, each.value) for each in letters]
+    assert [each.error_class for each in found if isinstance(each, DeadLetter)] == ["DecodeError"] * 2
+    assert all(
+        "what it says may quote what is sealed" in each.error_text for each in found if isinstance(each, DeadLetter)
+    )
+    assert b"Zwetlana" not in texts_of({"": letters})
+    assert lane.states[LEAD.encode()] == broken
 
 
 # --- the ring
