@@ -59,8 +59,8 @@ PROCESSES: tuple[Process, ...] = (
     Process(
         "lab",
         "leadlane lab",
-        reads=(topics.EXAMPLES, topics.STATS, topics.CASE_EVENTS, topics.REVIEWS, *CONTROLS, topics.LAB_STATE,
-               topics.HISTORY),
+        reads=(topics.EXAMPLES, topics.STATS, topics.CASE_EVENTS, topics.REVIEWS, topics.ERASURES,
+               *(topic for topic in CONTROLS if topic is not topics.APPROVALS), topics.LAB_STATE),
         writes=(topics.LAB_STATE, *MADE_BY_LAB, topics.HISTORY),
         transactional=("-lab-", *(f"-{topic.name.removeprefix('control.')}" for topic in MADE_BY_LAB)),
     ),
@@ -94,7 +94,7 @@ PROCESSES: tuple[Process, ...] = (
         creates=True,
         looks=True,
     ),
-    Process("inspector", "doctor, explain, replay, review, history: reads everything", reads=TOPICS, looks=True),
+    Process("inspector", "doctor, explain, replay, review, history, audit: reads everything", reads=TOPICS, looks=True),
     Process(
         "reader",
         "downstream: the marketing tool, the sender of mails, the desk, a warehouse",

@@ -20,6 +20,7 @@ from streams.core.windows import BINS, EVERYBODY, OTHER, WAIT_BINS, WindowStats,
 from streams.lab.counts import Day, Hour, Kept, Person
 from streams.lab.drift import log_loss
 from streams.lab.fairness import Tally
+from streams.lab.forgetting import trace_of
 from streams.lab.rates import no_waits
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -87,6 +88,12 @@ class Books(msgspec.Struct, array_like=True, gc=False):
         self.losses.append(loss)
         del self.losses[: -settings.log_loss_labels * (BASELINES + 1)]
         return loss
+
+    def forget(self, lead_id: str) -> None:
+        """Keep none of the lead's examples; what was counted of it stays among the counts."""
+        trace = trace_of(lead_id)
+        self.sample = [one for one in self.sample if one.lead != trace]
+        self.newest = [one for one in self.newest if one.lead != trace]
 
     def take_case(self, case: UpdateCase, settings: GovernanceRow) -> None:
         """Count what a change of a case says: claimed, decided, met or breached."""
@@ -166,7 +173,7 @@ class Books(msgspec.Struct, array_like=True, gc=False):
             _count(day.suppressed, sign, label)
 
     def _keep(self, example: EmitExample, settings: GovernanceRow) -> None:
-        kept = Kept(crc32(example.example_id.encode()), example.features)
+        kept = Kept(crc32(example.example_id.encode()), example.features, trace_of(example.lead_id))
         self.newest.append(kept)
         del self.newest[:-SAMPLE]
         if self.regime_at <= example.decided_at < self.regime_at + settings.drift_reference_ms:

@@ -39,6 +39,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     governed: bytes  # streams/lab/governance.py
     occupied: bytes  # streams/lab/capacity.py
     format: int = FORMAT
+    forgotten: dict[bytes, int] = {}  # streams/lab/forgetting.py
 
 
 class Header(msgspec.Struct, frozen=True):

@@ -61,3 +61,4 @@ class Kept(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     lot: int
     features: dict[str, float | str]
+    lead: bytes = b""  # streams/lab/forgetting.py

@@ -72,6 +72,10 @@ class Governance:
             case CaseReview():
                 self._books.take_review(record, self._settings)
 
+    def forget(self, lead_id: str) -> None:
+        """Keep nothing of a lead that asked for it."""
+        self._books.forget(lead_id)
+
     def look(self, predict: Predict | None = None) -> Look:
         """KPIs and alarms now. Alarms change here, and nowhere else.
 

@@ -17,11 +17,13 @@ from aiokafka.errors import KafkaError
 
 from streams import metrics, topics
 from streams.core.effects import EmitExample
+from streams.core.events import ErasureRequest
 from streams.errors import BrokerFailed, BrokerUnreachable
 from streams.kafka.codec import wire_for
 from streams.kafka.control import NotWritten
 from streams.lab.announcing import Announcer
 from streams.lab.checkpoint import BadCheckpoint, Checkpoint
+from streams.lab.forgetting import Forgotten
 from streams.lab.intake import Intake
 from streams.lab.issuing import Issuer
 from streams.lab.keeper import Keeper
@@ -48,7 +50,7 @@ SEE_SECONDS = 0.02
 MEASURE_SECONDS = 1.0
 EXAMPLES = topics.EXAMPLES.name
 SINGLE = (EXAMPLES, topics.LAB_STATE.name, *CONTROLS)
-BY_LANE = (topics.STATS.name, topics.CASE_EVENTS.name, topics.REVIEWS.name)
+BY_LANE = (topics.STATS.name, topics.CASE_EVENTS.name, topics.REVIEWS.name, topics.ERASURES.name)
 
 
 class Lab:
@@ -64,6 +66,7 @@ class Lab:
         interval_ms = int(settings.lab_model_interval_seconds * 1000)
         self._issuer = Issuer(settings.lab_line, interval_ms, self._announcer, clock)
         self._learning = Learning(settings.lab_line)
+        self._forgotten = Forgotten()
         self._overseer: Overseer
         self._stopping, self._is_open = asyncio.Event(), False
         self._seq, self._kept_at, self._is_dirty = 0, 0.0, False
@@ -139,6 +142,7 @@ class Lab:
         checkpoint = await self._keeper.open()
         line = self._settings.lab_line
         self._learning, self._seq = Learning(line), 0
+        self._forgotten = Forgotten(checkpoint.forgotten if checkpoint else None)
         self._overseer = Overseer(standing, self._announcer, self._clock)
         if checkpoint is not None:
             try:
@@ -213,6 +217,11 @@ class Lab:
             if isinstance(found, EmitExample):
                 self._learning.take(record.offset, found)
             self._overseer.take(found, record.timestamp)
+            if isinstance(found, ErasureRequest):
+                self._forgotten.remember(found)
+            if isinstance(found, ErasureRequest) or (isinstance(found, EmitExample) and self._forgotten.covers(found)):
+                self._learning.forget(found.lead_id)
+                self._overseer.forget(found.lead_id)
             metrics.LAB_RECORDS.labels(record.topic, "taken").inc()
         except RegistryUnreachable:  # not the record's fault: it comes again
             raise
@@ -242,6 +251,7 @@ class Lab:
                 learned=self._learning.dump(),
                 governed=governed,
                 occupied=occupied,
+                forgotten=self._forgotten.leads,
             )
         )
         self._is_dirty, self._kept_at = False, time.monotonic()

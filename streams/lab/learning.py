@@ -59,6 +59,10 @@ class Learning:
         self.heard_at = max(self.heard_at, example.emitted_at)
         return True
 
+    def forget(self, lead_id: str) -> None:
+        """Keep nothing of a lead that asked for it; what was learned stays learned."""
+        self.matured.forget(lead_id)
+
     def allow(self, feature: str) -> None:
         """A person lets a feature in, from the next example on."""
         self.learner.allow(feature)

@@ -20,6 +20,7 @@ from streams.core.effects import EmitExample
 from streams.core.roles import RULES
 from streams.lab.books import line_of
 from streams.lab.calibration import Platt, sigmoid
+from streams.lab.forgetting import trace_of
 from streams.lab.gates import ImpactRatio, Interval, ModelMetrics
 from streams.lab.progress import NAMES, RESAMPLES, SEED, TAIL, Figure, Figures, Window, figures_of
 
@@ -35,6 +36,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     label: bool
     ours: float
     theirs: float
+    lead: bytes = b""  # streams/lab/forgetting.py
 
 
 class Kept(msgspec.Struct, array_like=True):
@@ -64,9 +66,15 @@ class Matured:
         if ours is not None:
             rules = sigmoid(self._rules.apply(logit))
             theirs = rules if example.model_version == RULES else example.predictions.get(example.model_version, rules)
-            self._rows.append(Row(example.judged, example.label, ours, theirs))
+            self._rows.append(Row(example.judged, example.label, ours, theirs, trace_of(example.lead_id)))
         self._progressive.add(before, example.label)
         self._rules.learn(logit, example.label)
+
+    def forget(self, lead_id: str) -> None:
+        """Keep nothing of the lead's decisions."""
+        trace = trace_of(lead_id)
+        if any(row.lead == trace for row in self._rows):
+            self._rows = deque((row for row in self._rows if row.lead != trace), maxlen=ROWS)
 
     def quality(self) -> dict[str, float | None]:
         """Figures of what the line said just before it learned, for gauges: line_auc, line_auc_low, line_auc_high ...

@@ -66,6 +66,10 @@ class Overseer:
         if isinstance(record, UpdateCase):
             self._capacity.occupancy.fold(record)
 
+    def forget(self, lead_id: str) -> None:
+        """Keep nothing of a lead that asked for it; its cases are closed by its lane."""
+        self._governance.forget(lead_id)
+
     def impact(self) -> ImpactRatio | None:
         """The lowest selection ratio of a declared group that is large enough; None before the first look."""
         if self._kpis is None:

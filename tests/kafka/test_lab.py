@@ -7,19 +7,24 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from streams.bench.loop import FIRST, Loop, make_champion, quick_to_learn
 from streams.core.context import Alarm, Stamp
 from streams.core.model import load_model
 from streams.demo.worker import LabProcess, WorkerProcess, running
 from streams.kafka.changes import Edit
+from streams.kafka.codec import wire_for
+from streams.kafka.sender import Sender
 from streams.kafka.table import ControlTable
+from streams.lab.forgetting import trace_of
 from streams.lab.keeper import TakenOver
 from streams.lab.leaks import allowance, name_of
 from streams.lab.learning import Learning
 from streams.policy.publish import read_published
 from streams.settings import Settings
-from streams.topics import ALARMS
+from streams.topics import ALARMS, ERASURES
+from tests.factories import DAY, T0, an_erasure
 from tests.kafka.conftest import FreshTopics
 from tests.kafka.labs import (
     acknowledge,
@@ -101,6 +106,26 @@ def test_a_second_lab_of_the_same_line_takes_over_and_the_first_says_so(settings
         assert first.ended(10) == TakenOver.exit_code
         wait_for(lambda: second.examples() == 400)
     assert "TakenOver: line 'online' of" in (tmp_path / "first.log").read_text()
+
+
+def test_a_lead_that_is_erased_is_in_no_checkpoint_after_the_next(settings: Settings, tmp_path: Path) -> None:
+    made = [replace(example, predictions={"online-000000001": 0.5}) for example in examples(60, corrections=0)]
+    gone, log = made[7].lead_id, tmp_path / "lab.log"
+
+    def keeps() -> bool:
+        checkpoint = kept(settings)
+        return checkpoint is not None and trace_of(gone) in checkpoint.learned
+
+    with a_lab(settings, log, LEADLANE_LAB_CHECKPOINT_SECONDS="0.1") as lab:
+        send_examples(settings, made)
+        wait_for(lambda: lab.examples() == 60 and keeps())
+        request, sender = an_erasure(lead_id=gone, occurred_at=T0 + 100 * DAY), Sender(settings)
+        sender.send(ERASURES.name, gone.encode(), wire_for(settings).encode(request))
+        sender.flush()
+        wait_for(lambda: not keeps())
+        send_examples(settings, [replace(made[7], example_id="late")])
+        wait_for(lambda: lab.examples() == 61)
+    assert not keeps()
 
 
 def test_a_label_is_in_decisions_within_five_seconds_when_configured_so(
