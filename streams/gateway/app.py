@@ -20,6 +20,7 @@ from aiohttp import web
 from streams.errors import BadSettings, BrokerUnreachable
 from streams.gateway.accept import Acceptor
 from streams.gateway.config import GatewayConfig, load_config
+from streams.gateway.polling import Pollers
 from streams.gateway.receive import Receiver
 from streams.gateway.seen import Seen
 from streams.gateway.server import Doors, Server, web_app
@@ -29,7 +30,7 @@ from streams.logs import set_up_logging
 from streams.privacy.seal import secrets_of
 from streams.privacy.sealer import Sealer, sealer_for
 from streams.settings import Settings, variable
-from streams.topics import DEAD_LETTERS, RESYNC
+from streams.topics import DEAD_LETTERS, POSITIONS, RESYNC
 from streams.tracing import tracer_for
 
 HOUR_MS = 3_600_000
@@ -57,7 +58,9 @@ class Gateway:
         sources = frozenset(f"/{name}".encode() for name in config.sources)
         seen = Seen(remember.ids, remember.hours * HOUR_SECONDS, lambda: clock_ms() / 1000)
         self.acceptor = Acceptor(settings, config.limits, seen, TailReader(settings, sources.__contains__))
-        self.receiver = Receiver(config, self.acceptor, wire_for(settings), tracer=tracer_for(settings, "gateway"))
+        wire = wire_for(settings)
+        self.receiver = Receiver(config, self.acceptor, wire, tracer=tracer_for(settings, "gateway"))
+        self.pollers = Pollers(settings, self.receiver, self.acceptor, wire, clock_ms)
         self.doors = Doors(config, self.receiver, clock_ms)
         self.port = self.web_port = 0
         self._server: Server | None = None
@@ -70,7 +73,8 @@ class Gateway:
     def topics(self) -> frozenset[str]:
         """Where it writes."""
         mapped = (source.mapper.topics for source in self.config.sources.values())
-        return frozenset({DEAD_LETTERS.name, RESYNC.name}).union(*mapped)
+        own = {DEAD_LETTERS.name, RESYNC.name} | ({POSITIONS.name} if self.pollers else set())
+        return frozenset(own).union(*mapped)
 
     async def start(self) -> None:
         """Open the doors, read back what is known. Waits for Kafka; raises MissingTopic."""
@@ -92,10 +96,12 @@ class Gateway:
         remember = self.config.remember
         since_ms = self._clock_ms() - round(remember.hours * HOUR_MS)
         await self.acceptor.start(self.topics, max(0, since_ms), remember.ids)
+        self.pollers.start()
 
     async def stop(self) -> None:
         """Take nothing new, answer what is on its way, end."""
         self.doors.stopping = True
+        await self.pollers.stop()
         if self._listening is not None:
             self._listening.close()
         if self._server is not None:

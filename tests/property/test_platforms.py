@@ -16,7 +16,7 @@ from streams.gateway.config import Source
 from streams.gateway.platform import BadRequest, Incoming, Unauthorized
 from tests.gateway_platforms import NOW, SAMPLES, request, shipped
 
-FILES = ("salesforce", "segment", "mailgun", "sendgrid", "ses", "cloudevents", "unsubscribe")
+FILES = ("salesforce", "segment", "mailgun", "sendgrid", "ses", "cloudevents", "unsubscribe", "marketo")
 KINDS = (
     "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=xYzZY", "text/plain",
     "application/cloudevents+json", "application/cloudevents-batch+json", "multipart/form-data; boundary=", "",
