@@ -7,6 +7,7 @@ would go on for ever: they take a refused login for a broker that is away.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 import time
@@ -29,6 +30,11 @@ DENIALS = {
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "transactional id",
 }
 REMEDY = "Grant it: `leadlane topics acls` lists every right that each process needs."
+
+
+# What goes wrong is told as an error here: the client would also print it on stderr, whatever log_level.
+QUIET = logging.getLogger(f"{__name__}.client")
+QUIET.disabled = True
 
 
 def is_denied(error: KafkaError) -> bool:
@@ -68,6 +74,14 @@ def login_explained(settings: Settings) -> Iterator[None]:
 
 def refused_login(settings: Settings) -> LoginRefused | None:
     """Why no broker lets this client in; None when that is not the reason. Takes seconds."""
+    if not settings.security_protocol.endswith("SSL") and any(map(_speaks_tls, settings.brokers.split(","))):
+        return _wrong(
+            settings,
+            f"it speaks TLS, and {variable('security_protocol')} is {settings.security_protocol}",
+            f"Set {variable('security_protocol')} to SASL_SSL or SSL, and what belongs to it",
+        )
+    if settings.security_protocol == "PLAINTEXT":
+        return None
     heard: list[KafkaError] = []
     config: dict[str, Any] = {**confluent_config(settings), "error_cb": heard.append}
     client = AdminClient(config)
@@ -77,12 +91,6 @@ def refused_login(settings: Settings) -> LoginRefused | None:
         for error in heard:
             if found := _refusal(settings, error):
                 return found
-    if not settings.security_protocol.endswith("SSL") and any(map(_speaks_tls, settings.brokers.split(","))):
-        return _wrong(
-            settings,
-            f"it speaks TLS, and {variable('security_protocol')} is {settings.security_protocol}",
-            f"Set {variable('security_protocol')} to SASL_SSL or SSL, and what belongs to it",
-        )
     return None
 
 

@@ -69,6 +69,7 @@ PROCESSES: tuple[Process, ...] = (
         "leadlane gateway",
         reads=(*INPUTS, topics.DEAD_LETTERS, topics.RESYNC, topics.POSITIONS, topics.KEYS),
         writes=(*INPUTS, topics.DEAD_LETTERS, topics.RESYNC, topics.POSITIONS, topics.KEYS),
+        groups="-gateway-",  # of several, one polls
     ),
     Process(
         "sink",

@@ -8,7 +8,6 @@ control.history, in the same transaction.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
@@ -16,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.core.context import ControlRecord, Stamp
 from streams.errors import LeadlaneError
-from streams.kafka.access import denied, is_denied
+from streams.kafka.access import QUIET, denied, is_denied
 from streams.kafka.changes import change_of, deletion_of
 from streams.kafka.codec import wire_for
 from streams.kafka.reader import Reader
@@ -27,9 +26,6 @@ from streams.topics import ALARMS, APPROVALS, GUARDS, HISTORY, MODELS, POLICIES,
 
 __all__ = ["ControlWriter", "Fenced", "NotWritten", "Stamp", "Standing", "read_control"]
 TRANSACTION_SECONDS = 30.0
-# To be fenced is an answer here, and is told as an error: the client would also print it on stderr, whatever log_level.
-QUIET = logging.getLogger(f"{__name__}.client")
-QUIET.disabled = True
 OPEN_SECONDS = 10.0  # a writer that is killed hides for so long what others write to its topic
 FENCED = {
     KafkaError._FENCED, KafkaError._FATAL, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.INVALID_PRODUCER_ID_MAPPING,
@@ -104,7 +100,7 @@ class ControlWriter:
                 compression_type="gzip",  # model documents stand in the history for ever; every client can read this
                 linger_ms=0,
             ),
-            logger=QUIET,
+            logger=QUIET,  # to be fenced is an answer here
         )
         try:
             self._producer.init_transactions(TRANSACTION_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import Any
 
@@ -12,17 +13,21 @@ from streams.kafka.access import refused_login
 from streams.settings import Settings
 
 CONNECT_SECONDS = 3.0
+SOON_SECONDS = 2.0  # who has not answered by then may be refusing us
 ANSWER_SECONDS = 5.0
 
 
 def reach(client: Any, settings: Settings) -> Any:
     """What the cluster says of itself to a confluent-kafka `client`. Raises BrokerUnreachable or LoginRefused."""
     knock(settings.brokers)
+    with contextlib.suppress(KafkaException):
+        return client.list_topics(timeout=SOON_SECONDS)
+    if refused := refused_login(settings):
+        raise refused
     try:
         return client.list_topics(timeout=ANSWER_SECONDS)
     except KafkaException as error:
-        reason = unreachable(settings.brokers, error.args[0].str())
-        raise refused_login(settings) or reason from error
+        raise unreachable(settings.brokers, error.args[0].str()) from error
 
 
 def knock(brokers: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.errors import LeadlaneError
-from streams.kafka.access import denied, is_denied
+from streams.kafka.access import QUIET, denied, is_denied
 from streams.kafka.reach import reach
 from streams.kafka.security import confluent_config
 from streams.lane.processor import Headers
@@ -44,7 +44,8 @@ class Sender:
                 partitioner="murmur2_random",
                 linger_ms=linger_ms,
                 queue_buffering_max_messages=MOST_QUEUED,
-            )
+            ),
+            logger=QUIET,
         )
         reach(self._producer, settings)
 
@@ -60,8 +61,7 @@ class Sender:
 
         def acknowledged(error: KafkaError | None, message: Message) -> None:
             if error is not None:
-                if self._failure is None:
-                    self._failure, self._refused_topic = error, topic
+                self._fail(error, topic)
                 return
             self.delivered += 1
             if on_delivery is not None:
@@ -73,19 +73,22 @@ class Sender:
             try:
                 self._producer.produce(topic, value, key, on_delivery=acknowledged, **options)
             except BufferError:
-                self._producer.poll(FULL_QUEUE_POLL_SECONDS)
+                self._serve(self._producer.poll, FULL_QUEUE_POLL_SECONDS)
+                continue
+            except KafkaException as error:
+                self._fail(error.args[0], topic)
                 continue
             self.sent += 1
-            self._producer.poll(0)
+            self._serve(self._producer.poll, 0)
             return
 
     def poll(self, seconds: float = 0.0) -> None:
         """Take acknowledgements in."""
-        self._producer.poll(seconds)
+        self._serve(self._producer.poll, seconds)
 
     def flush(self) -> None:
         """Wait until all is acknowledged. Raises NotDelivered."""
-        left = self._producer.flush(FLUSH_SECONDS)
+        left = self._serve(self._producer.flush, FLUSH_SECONDS)
         self._check()
         if left:
             raise NotDelivered(
@@ -93,7 +96,22 @@ class Sender:
                 "Check the broker, then send again: event ids are the same, so nothing counts twice."
             )
 
+    def _serve(self, serve: Callable[[float], int], seconds: float) -> int:
+        """A fault of the producer as a whole comes out of whatever is called next."""
+        try:
+            return serve(seconds)
+        except KafkaException as error:
+            self._fail(error.args[0], "any topic")
+            return 0
+
+    def _fail(self, error: KafkaError, topic: str) -> None:
+        # After a fault of the producer as a whole its records are only purged: that says nothing.
+        if self._failure is None or self._failure.code() == KafkaError._PURGE_QUEUE:
+            self._failure, self._refused_topic = error, topic
+
     def _check(self) -> None:
+        if self._failure is not None and self._failure.code() == KafkaError._PURGE_QUEUE:
+            self._serve(self._producer.poll, FULL_QUEUE_POLL_SECONDS)
         if self._failure is not None and is_denied(self._failure):
             raise denied(self._settings, self._failure, f"write to {self._refused_topic}")
         if self._failure is not None:
