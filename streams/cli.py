@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "review": ("streams.commands.review:review", "Review a month: errors, overrides, fairness, what to change."),
     "audit": ("streams.commands.audit:audit", "Prove that decisions were not changed; find a receipt of an erasure."),
     "forget": ("streams.commands.forget:forget", "Erase a lead everywhere, and say where what stays until when."),
+    "privacy": ("streams.commands.privacy:privacy", "Keys that seal personal texts: how many; a new secret."),
     "dlq": ("streams.commands.dlq:dlq", "Dead letters: list, show, send again once."),
     "bench": ("streams.commands.bench:bench", "Measure throughput, memory and latency on this machine."),
     "chaos": ("streams.commands.chaos:chaos", "Kill, freeze, restart; was it exactly once?"),

@@ -54,7 +54,10 @@ def examine(brokers: str | None) -> list[Finding]:
     cluster = _tried("brokers", look_at_brokers, settings)
     findings.append(cluster)
     if not cluster.remedy:
-        findings += [_tried("topics", look_at_topics, settings), _tried("policy", look_at_policy, settings)]
+        findings.append(_tried("topics", look_at_topics, settings))
+        if not findings[-1].remedy:
+            findings.append(_tried("sealing", look_at_sealing, settings))
+        findings.append(_tried("policy", look_at_policy, settings))
         if not findings[-1].remedy:
             findings += [_tried("roster", look_at_roster, settings), _tried("switches", look_at_switches, settings)]
             findings += [_tried("models", look_at_models, settings), _tried("alarms", look_at_alarms, settings)]
@@ -97,6 +100,27 @@ def look_at_topics(settings: Settings) -> Finding:
         noun = "difference" if len(differing) == 1 else "differences"
         return Finding("topics", f"{len(differing)} {noun} from the declaration", "\n        ".join(differing))
     return Finding("topics", f"{len(TOPICS)} as declared")
+
+
+def look_at_sealing(settings: Settings) -> Finding:
+    """Are personal texts sealed, and what does that mean for an erasure?"""
+    from streams.commands.privacy import count_keys
+    from streams.privacy.seal import secrets_of
+
+    secrets, found = secrets_of(settings), count_keys(settings)
+    if secrets is None and not found.keys:
+        seen = "off: texts stand on topics as they came, and an erasure leaves them until retention ends"
+        return Finding("sealing", f"{seen}; `leadlane privacy secret` makes a LEADLANE_SEAL_SECRET", note=True)
+    keys = f"{found.keys:,} keys of {found.leads:,} leads"
+    if secrets is None:
+        remedy = "Set LEADLANE_SEAL_SECRET to what sealed them: without it workers send sealed inputs to dead.letters."
+        return Finding("sealing", f"off here, but privacy.keys has {keys}", remedy)
+    strange = {secret: count for secret, count in found.by_secret.items() if secret not in secrets.by_id}
+    if strange:
+        named = ", ".join(f"{secret} ({count:,} keys)" for secret, count in sorted(strange.items()))
+        remedy = f"Add the secrets {named} to LEADLANE_SEAL_SECRET after a comma: what they seal cannot be read here."
+        return Finding("sealing", f"on, {keys}", remedy)
+    return Finding("sealing", f"on, {keys}: an erasure makes what they seal unreadable in every topic")
 
 
 def look_at_policy(settings: Settings) -> Finding:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from streams.app import lane_settings
+from streams.commands.doctor import look_at_sealing
+from streams.commands.privacy import keys_command
 from streams.core.effects import UpdateCase
 from streams.core.events import Event
 from streams.demo.worker import WorkerProcess
@@ -26,6 +30,7 @@ from streams.lane.job import load_job
 from streams.lane.worker import Worker
 from streams.privacy.keys import WrongSecret
 from streams.privacy.opening import Opening
+from streams.privacy.seal import secrets_from
 from streams.privacy.sealer import Sealer, sealer_for
 from streams.settings import Settings, load_settings
 from streams.topics import CASE_EVENTS, CASES_OPEN, DEAD_LETTERS, DECISIONS, KEYS, PROFILES, REPLIES, REVIEWS, STATE
@@ -285,6 +290,26 @@ async def test_a_worker_with_another_secret_ends_and_one_that_has_both_works(
         await committed(worker, 2)
     assert letters(settings, leads[0], "rotated") == []
     edge.close()
+
+
+def test_keys_are_counted_and_doctor_says_what_they_mean_for_an_erasure(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = a_sealer(settings)
+    edge.seal(a_person("counted"))
+    edge.close()
+    done = CliRunner().invoke(keys_command, ["--json", "--brokers", settings.brokers])
+    said, known = json.loads(done.stdout), secrets_from(SECRET).first.id
+    assert said["leads"] >= 1
+    assert said["by_secret"][known] >= 1
+    assert said["by_edges"] + said["by_lanes"] == said["keys"]
+    assert SECRET not in done.output
+    found = look_at_sealing(settings)
+    assert (found.remedy != "") == (said["by_secret"].keys() != {known})
+    monkeypatch.delenv("LEADLANE_SEAL_SECRET")
+    off = look_at_sealing(load_settings(brokers=settings.brokers))
+    assert "off here, but privacy.keys has" in off.seen
+    assert "Set LEADLANE_SEAL_SECRET" in off.remedy
 
 
 def wait_for(settings: Settings, leads: Sequence[str]) -> None:
