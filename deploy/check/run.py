@@ -27,6 +27,7 @@ from tests.containers import free_ports
 LEADS = 150
 READY_SECONDS, TAKEOVER_SECONDS, STOP_SECONDS = 60, 60, 15
 LANES = 12
+IDLE_SECONDS = 10
 PROCESSES = ("worker-0", "worker-1", "lab", "gateway", "sink")
 SECRET = "check"
 WHO = """
@@ -153,8 +154,10 @@ def check(engine: Engine, folder: Path, official: bool) -> None:
     with removing(this):
         kafka_and_init(this, built)
         the_processes(this, built["leadlane"])
+        footprint(this, "idle")
         webhooks_come_out(this, "a")
         a_killed_worker_is_replaced(this)
+        footprint(this, "after work")
         an_orderly_stop(this)
     this.say("all as it should be")
 
@@ -226,6 +229,21 @@ def a_killed_worker_is_replaced(this: Check) -> None:
         "worker-0",
     )
     webhooks_come_out(this, "c")
+
+
+def footprint(this: Check, when: str) -> None:
+    """Memory and CPU of every process, as it says itself: what docs/operate.md sizes by."""
+    measured = {}
+    for name in PROCESSES:
+        page = f"http://127.0.0.1:{this.web[name]}/metrics"
+        memory, used = (
+            value_of(page, f"process_{name}") or 0 for name in ("resident_memory_bytes", "cpu_seconds_total")
+        )
+        measured[name] = (memory / 1e6, used, time.monotonic())
+    time.sleep(IDLE_SECONDS)
+    for name, (memory, before, since) in measured.items():
+        used = (value_of(f"http://127.0.0.1:{this.web[name]}/metrics", "process_cpu_seconds_total") or 0) - before
+        this.say(f"{when}: {name} has {memory:.0f} MB and takes {used / (time.monotonic() - since):.1%} of a core")
 
 
 def an_orderly_stop(this: Check) -> None:
