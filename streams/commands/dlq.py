@@ -183,6 +183,8 @@ def _waiting(letter: Letter) -> Letter:
             f"{letter.place} was sent again at {_time(mark.at)} by {mark.actor} ({mark.reason}). If it failed again "
             "it is a new letter: `leadlane dlq list`."
         )
+    if letter.letter.topic.startswith("gateway/"):
+        raise CannotRedrive(f"{letter.place} came over HTTP and stood in no topic: `leadlane gateway redrive` maps it.")
     if letter.letter.topic not in REDRIVABLE:
         raise CannotRedrive(
             f"{letter.place} came from {letter.letter.topic}, a timer: the lane tries it again by itself."

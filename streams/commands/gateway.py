@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -49,3 +50,30 @@ def check(config: Path, sample: Path | None, source: str | None, headers: tuple[
             click.echo(shown_sources(loaded))
         else:
             click.echo(shown_sample(loaded, sample, source, headers, query))
+
+
+@gateway.command()
+@click.argument("config", type=FILE, required=False)
+@click.option("--source", help="Only letters of this source.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
+@click.option("--actor", required=True, help="Who does this; kept with the letter.")
+@click.option("--reason", required=True, help="Why it will work now; kept with the letter.")
+@brokers_option
+def redrive(
+    config: Path | None, source: str | None, dry_run: bool, actor: str, reason: str, brokers: str | None
+) -> None:
+    """Map dead letters of the gateway again, each once: after rules or sender were mended."""
+    from streams.gateway.app import config_of
+    from streams.gateway.redrive import redrive as run_again
+    from streams.kafka.letters import Mark
+    from streams.settings import load_settings
+
+    settings = load_settings(brokers=brokers)
+    done = run_again(
+        settings, config_of(settings, config), source, Mark(actor, reason, int(time.time() * 1000)), dry_run
+    )
+    for each in done:
+        what = f"stays: {each.fault}" if each.fault else f"{len(each.events)} records, {each.known} known before"
+        click.echo(f"{each.place} {each.source}: {what}")
+    sent = sum(each.fault is None for each in done)
+    click.echo(f"{sent} {'to send' if dry_run else 'sent'}, {len(done) - sent} stay")

@@ -27,10 +27,11 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams import metrics
-from streams.errors import LeadlaneError, MissingTopic
+from streams.errors import BrokerUnreachable, LeadlaneError
 from streams.gateway.config import Limits
 from streams.gateway.seen import Seen
-from streams.gateway.tails import Place, TailReader
+from streams.gateway.tails import Place, TailReader, Tails
+from streams.kafka.access import QUIET, login_explained
 from streams.kafka.security import confluent_config
 from streams.settings import Settings
 from streams.topics import MAX_DEAD_LETTER_BYTES
@@ -205,16 +206,14 @@ class Acceptor:
     # --- its life -----------------------------------------------------------------------------------------------------
 
     async def start(self, topics: frozenset[str], since_ms: int, most: int) -> None:
-        """Read back what is known, then take records. Waits for Kafka; raises MissingTopic."""
+        """Read back what is known, then take records. Waits for Kafka, not for topics or rights: those it raises."""
         self._problem = "reading back what stands on the topics"
         started = time.monotonic()
         while True:
             try:
-                read = await asyncio.to_thread(self._tails.since, topics, since_ms, most, self._seen.add)
+                read = await asyncio.to_thread(self._read_back, topics, since_ms, most)
                 break
-            except MissingTopic:
-                raise
-            except LeadlaneError as error:
+            except BrokerUnreachable as error:
                 self._say_down(str(error))
                 await asyncio.sleep(AGAIN_SECONDS)
         self._next_offset = dict(read.next_offset)
@@ -225,6 +224,10 @@ class Acceptor:
             len(self._seen),
         )
         self._take_up()
+
+    def _read_back(self, topics: frozenset[str], since_ms: int, most: int) -> Tails:
+        with login_explained(self._settings):
+            return self._tails.since(topics, since_ms, most, self._seen.add)
 
     async def close(self, seconds: float) -> None:
         """Wait for what is on its way, at most so long, then end the producer."""
@@ -262,7 +265,7 @@ class Acceptor:
             queue_buffering_max_kbytes=2_000_000,
             reconnect_backoff_ms=50,
             reconnect_backoff_max_ms=1_000,
-        ) | {"error_cb": self._complained}
+        ) | {"error_cb": self._complained, "logger": QUIET}
 
     def _flight(self, record: Record) -> _Flight:
         flight = self._flights[record.name] = _Flight(record, time.monotonic(), self._landed)

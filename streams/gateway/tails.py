@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams.errors import BrokerUnreachable, MissingTopic
+from streams.errors import BrokerUnreachable, LeadlaneError, MissingTopic
+from streams.kafka.access import denied, is_denied
+from streams.kafka.reader import bounds
 from streams.kafka.security import confluent_config
 from streams.settings import Settings
 
@@ -50,8 +52,8 @@ class TailReader:
             places = _places(consumer, topics, self._settings.brokers)
             asked = [TopicPartition(topic, partition, at_ms) for topic, partition in places]
             starts: dict[Place, int] = {}
-            for answer in _answered(consumer.offsets_for_times, asked, self._settings.brokers):
-                low, high = _bounds(consumer, answer, self._settings.brokers)
+            for answer in _answered(consumer.offsets_for_times, asked, self._settings):
+                low, high = _bounds(consumer, answer, self._settings)
                 start = high if answer.offset in (OFFSET_END, -1) else int(answer.offset)
                 starts[answer.topic, answer.partition] = max(low, start, high - most // len(places))
             return self._twice(consumer, starts, found)
@@ -69,7 +71,7 @@ class TailReader:
 
     def _to_end(self, consumer: Consumer, starts: Mapping[Place, int], found: Callable[[str], object]) -> Tails:
         ends = {
-            (topic, partition): _bounds(consumer, TopicPartition(topic, partition), self._settings.brokers)[1]
+            (topic, partition): _bounds(consumer, TopicPartition(topic, partition), self._settings)[1]
             for topic, partition in starts
         }
         reached = dict(starts)
@@ -98,7 +100,7 @@ class TailReader:
         error = message.error()
         if error is not None:
             if error.code() != KafkaError._PARTITION_EOF:
-                raise _unreachable(self._settings.brokers, error.str())
+                raise _failure(self._settings, error, str(message.topic()))
             return False
         headers = dict(message.headers() or ())
         source, name = headers.get("ce_source"), headers.get("ce_id")
@@ -145,22 +147,25 @@ def _places(consumer: Consumer, topics: frozenset[str], brokers: str) -> list[Pl
 
 
 def _answered(
-    ask: Callable[..., list[TopicPartition]], asked: list[TopicPartition], brokers: str
+    ask: Callable[..., list[TopicPartition]], asked: list[TopicPartition], settings: Settings
 ) -> list[TopicPartition]:
     try:
         return ask(asked, timeout=ANSWER_SECONDS)
     except KafkaException as error:
-        raise _unreachable(brokers, error.args[0].str()) from error
+        raise _failure(settings, error.args[0], asked[0].topic) from error
 
 
-def _bounds(consumer: Consumer, place: TopicPartition, brokers: str) -> tuple[int, int]:
+def _bounds(consumer: Consumer, place: TopicPartition, settings: Settings) -> tuple[int, int]:
     try:
-        found = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=ANSWER_SECONDS)
+        return bounds(consumer, TopicPartition(place.topic, place.partition))
     except KafkaException as error:
-        raise _unreachable(brokers, error.args[0].str()) from error
-    if found is None:
-        raise _unreachable(brokers, f"no offsets of {place.topic}[{place.partition}] within {ANSWER_SECONDS:.0f} s")
-    return found
+        raise _failure(settings, error.args[0], place.topic) from error
+
+
+def _failure(settings: Settings, error: KafkaError, topic: str) -> LeadlaneError:
+    if is_denied(error):
+        return denied(settings, error, f"read {topic}, where the gateway looks for what it has written")
+    return _unreachable(settings.brokers, error.str())
 
 
 def _unreachable(brokers: str, reason: str) -> BrokerUnreachable:

@@ -17,7 +17,7 @@ from streams.kafka.access import denied, is_denied
 from streams.kafka.reader import Reader
 from streams.kafka.security import confluent_config
 from streams.lane.deadletters import REDRIVEN, DeadLetter
-from streams.lane.processor import Headers
+from streams.lane.processor import Headers, OutputRecord
 from streams.lane.wire import Wire
 from streams.settings import Settings
 from streams.topics import DEAD_LETTERS, INPUTS
@@ -114,6 +114,17 @@ class Redriver:
                 raise self._failed(error) from error
         return len(letters)
 
+    def replace(self, letter: Letter, records: Iterable[tuple[str, OutputRecord]], mark: Mark) -> None:
+        """Send these (topic, record) instead of what came. The letter was read after this object was made."""
+        try:
+            self._producer.begin_transaction()
+            for topic, (key, value, headers) in records:
+                self._producer.produce(topic, value, key, headers=list(headers))
+            self._mark(letter, mark)
+            self._producer.commit_transaction(TRANSACTION_SECONDS)
+        except KafkaException as error:
+            raise self._failed(error) from error
+
     def _send(self, letter: Letter, mark: Mark, repair: Repair) -> None:
         came = letter.letter
         self._producer.produce(
@@ -122,10 +133,13 @@ class Redriver:
             came.key if repair.key is None else repair.key,
             headers=list(headers_again(letter)),
         )
+        self._mark(letter, mark)
+
+    def _mark(self, letter: Letter, mark: Mark) -> None:
         self._producer.produce(
             DEAD_LETTERS.name,
             None,
-            came.key,
+            letter.letter.key,
             letter.partition,
             headers=[
                 (MARK, letter.place.encode()),

@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout
+from click.testing import CliRunner
 
+from streams.commands.gateway import gateway as gateway_command
 from streams.errors import MissingTopic
 from streams.gateway.app import Gateway
 from streams.gateway.config import load_config
@@ -26,7 +28,7 @@ from streams.kafka.codec import wire_for
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.reader import Reader
 from streams.settings import Settings, load_settings
-from tests.gateways import SECRET, a_config, a_score, now_ms, signed
+from tests.gateways import RULES, SECRET, a_config, a_score, now_ms, signed
 from tests.kafka.conftest import FreshTopics
 
 LANES = 3
@@ -141,6 +143,29 @@ async def test_a_restart_forgets_nothing_that_stands_on_the_topics(fresh_topics:
             assert await client.once([wrong]) == 200
     assert sorted(ids_on(settings)) == event_ids([1, 2])
     assert len(ids_on(settings, "dead.letters")) == 1
+
+
+async def test_a_dead_letter_is_mapped_again_once_when_the_rules_are_mended(
+    fresh_topics: FreshTopics, tmp_path: Path
+) -> None:
+    settings = fresh_topics(lanes=LANES, gateway_port=0, gateway_web_port=0)
+    config = a_config(tmp_path)
+    async with running(settings, config) as gateway, Client(gateway.port) as client:
+        assert await client.once([a_score(1), a_score(2, propertyValue="much")]) == 200
+    assert sorted(ids_on(settings)) == event_ids([1])
+
+    def again(*more: str) -> str:
+        arguments = ["redrive", str(config), "--actor", "ana", "--reason", "mended", "--brokers", settings.brokers]
+        return CliRunner().invoke(gateway_command, [*arguments, *more], catch_exceptions=False).output
+
+    assert again().endswith("score: value is 'much', expected a number\n0 sent, 1 stay\n")
+    value = {"path": "data.propertyValue", "map": {"much": 90, "55": 55}}
+    mended = {**RULES[0], "fields": {"kind": {"const": "vendor"}, "value": value}}
+    a_config(tmp_path, rules=[mended])
+    assert again("--dry-run").endswith("hubspot: 1 records, 1 known before\n1 to send, 0 stay\n")
+    assert again().endswith("hubspot: 1 records, 1 known before\n1 sent, 0 stay\n")
+    assert again() == "0 sent, 0 stay\n"
+    assert sorted(ids_on(settings)) == event_ids([1, 2])
 
 
 async def test_without_topics_it_ends_and_says_what_to_do(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
