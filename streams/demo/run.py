@@ -146,7 +146,7 @@ class Demo:
         finally:
             self._outputs.stop()
         account = Account(
-            produced=self._sender.delivered,
+            produced=self._sender.delivered + self.tally.erasures,  # a person may try `leadlane forget`
             decided=self.tally.decided,
             no_consequence=outcomes["quiet"] + outcomes["no_consequence"] + outcomes["erased"],
             duplicates=outcomes["duplicate"],

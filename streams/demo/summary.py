@@ -22,6 +22,7 @@ from streams.core.effects import (
 )
 from streams.lane.deadletters import DeadLetter
 from streams.lane.processor import JournalEntry
+from streams.topics import ERASURES
 
 TICK = "lane.tick"
 BREACHED = frozenset({"breached", "escalated_150", "escalated_200"})
@@ -69,6 +70,7 @@ class Tally:
     """Everything that was seen so far. `see` each record of an output topic once."""
 
     decided: int = 0  # inputs with a decision record
+    erasures: int = 0  # of those: requests to erase, which others sent
     timers: int = 0  # decisions that a timer made
     journaled: int = 0  # inputs that committed transactions say they took in
     routes: dict[str, RouteLead] = field(default_factory=dict)  # by lead, the last one
@@ -119,6 +121,7 @@ class Tally:
             self.timers += 1
         else:
             self.decided += 1
+            self.erasures += decision.topic == ERASURES.name
             self.latency.visible((decision.topic, decision.partition, decision.offset), at)
         before = {hold.hold_id: hold.kind for hold in decision.holds_before}
         after = {hold.hold_id: hold.kind for hold in decision.holds_after}
