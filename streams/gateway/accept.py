@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams import metrics
-from streams.errors import BrokerUnreachable, LeadlaneError
+from streams.errors import BrokerUnreachable, LeadlaneError, LoginRefused
 from streams.gateway.config import Limits
 from streams.gateway.seen import Seen
 from streams.gateway.tails import Place, TailReader, Tails
@@ -213,6 +213,8 @@ class Acceptor:
             try:
                 read = await asyncio.to_thread(self._read_back, topics, since_ms, most)
                 break
+            except LoginRefused:
+                raise
             except BrokerUnreachable as error:
                 self._say_down(str(error))
                 await asyncio.sleep(AGAIN_SECONDS)

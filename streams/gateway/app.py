@@ -11,13 +11,14 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import uvloop
 from aiohttp import web
 
-from streams.errors import BadSettings, BrokerUnreachable
+from streams.errors import BadSettings, BrokerUnreachable, LoginRefused
 from streams.gateway.accept import Acceptor
 from streams.gateway.config import GatewayConfig, load_config
 from streams.gateway.polling import Pollers
@@ -26,11 +27,13 @@ from streams.gateway.seen import Seen
 from streams.gateway.server import Doors, Server, web_app
 from streams.gateway.tails import TailReader
 from streams.kafka.codec import wire_for
+from streams.lane.registry import RegistryUnreachable
+from streams.lane.wire import TYPES, Record
 from streams.logs import set_up_logging
 from streams.privacy.seal import secrets_of
-from streams.privacy.sealer import Sealer, sealer_for
+from streams.privacy.sealer import sealer_for
 from streams.settings import Settings, variable
-from streams.topics import DEAD_LETTERS, POSITIONS, RESYNC
+from streams.topics import DEAD_LETTERS, POSITIONS, RESYNC, TOPIC
 from streams.tracing import tracer_for
 
 HOUR_MS = 3_600_000
@@ -40,6 +43,8 @@ CLOSE_SECONDS = 2.0
 BEAT_SECONDS = 1.0
 STUCK_SECONDS = 20.0
 AGAIN_SECONDS = 1.0
+
+Made = TypeVar("Made")
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +63,7 @@ class Gateway:
         sources = frozenset(f"/{name}".encode() for name in config.sources)
         seen = Seen(remember.ids, remember.hours * HOUR_SECONDS, lambda: clock_ms() / 1000)
         self.acceptor = Acceptor(settings, config.limits, seen, TailReader(settings, sources.__contains__))
-        wire = wire_for(settings)
+        self._wire = wire = wire_for(settings)
         self.receiver = Receiver(config, self.acceptor, wire, tracer=tracer_for(settings, "gateway"))
         self.pollers = Pollers(settings, self.receiver, self.acceptor, wire, clock_ms)
         self.doors = Doors(config, self.receiver, clock_ms)
@@ -92,7 +97,9 @@ class Gateway:
             await site.start()
             self.web_port = settings.gateway_web_port
         log.info("http://%s:%d/v1/<source>: %s", settings.gateway_host, self.port, ", ".join(self.config.sources))
-        self.receiver.sealer = await self._sealer()
+        await self._patiently(lambda: self._wire.prepare(self._records()))
+        secrets_of(settings)  # what is wrong with the secret is said before Kafka is waited for
+        self.receiver.sealer = await self._patiently(lambda: sealer_for(settings, "gateway"))
         remember = self.config.remember
         since_ms = self._clock_ms() - round(remember.hours * HOUR_MS)
         await self.acceptor.start(self.topics, max(0, since_ms), remember.ids)
@@ -126,12 +133,20 @@ class Gateway:
             self._beat_at = time.monotonic()
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def _sealer(self) -> Sealer | None:
-        secrets_of(self.settings)  # what is wrong with the secret is said before Kafka is waited for
+    def _records(self) -> Iterator[type[Record]]:
+        """What it writes."""
+        for topic in self.topics:
+            yield TYPES[str(TOPIC[topic].record)]
+
+    @staticmethod
+    async def _patiently(ask: Callable[[], Made]) -> Made:
+        """What a blocking call gives, in a thread, as soon as Kafka or the registry answers."""
         while True:
             try:
-                return await asyncio.to_thread(sealer_for, self.settings, "gateway")
-            except BrokerUnreachable as error:
+                return await asyncio.to_thread(ask)
+            except LoginRefused:
+                raise
+            except (BrokerUnreachable, RegistryUnreachable) as error:
                 log.warning("%s", error)
                 await asyncio.sleep(AGAIN_SECONDS)
 

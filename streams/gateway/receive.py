@@ -197,8 +197,11 @@ class Receiver:
                 new = [(topic, event) for (topic, _), event in zip(new, sealed, strict=True)]
             records = self._records(line, new, said, incoming, [] if trace is None else [(TRACEPARENT, trace.header())])
             receipt = self._acceptor.accept(records, known)
+        except Busy as error:
+            return self._busy(str(error.args[0]))
         except (LeadlaneError, TimeoutError) as error:
-            return self._busy(str(error.args[0]) if isinstance(error, Busy) else "a lead's key could not be written")
+            log.warning("%s: %s", line.name, error)
+            return self._busy("what is needed to write it is not there")
         self._count(line, said, len({event.event_id for _, event in new}))
         await receipt.within(until - self._clock())
         if receipt.left:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
@@ -107,6 +107,12 @@ class Wire:
         if writer is None:
             writer = self._new_writer(type(record))
         return writer(record)
+
+    def prepare(self, records: Iterable[type[Record]]) -> None:
+        """Find the schema ids of what will be written, before anything waits for them. Raises RegistryUnreachable."""
+        for record in records:
+            if record not in self._writers:
+                self._new_writer(record)
 
     def headers(self, record: Record, lane: int, now: int) -> Headers:
         """The CloudEvents headers of an output."""
