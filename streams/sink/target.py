@@ -13,19 +13,16 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from confluent_kafka import Message
 
 from streams import metrics
-from streams.kafka.reader import Reader, timestamp_of
-from streams.lane.processor import Headers
-from streams.lane.registry import RegistryUnreachable
-from streams.lane.unreadable import UnreadableRecord
-from streams.lane.wire import Record, Wire
+from streams.errors import LeadlaneError
+from streams.kafka.reader import Reader
+from streams.lane.wire import Wire
 from streams.settings import Settings
-from streams.sink.body import body_of, cloud_event
-from streams.sink.config import Scalar, Target
+from streams.sink.body import body_of
+from streams.sink.config import Target
 from streams.sink.gate import Gate
 from streams.sink.intake import Intake, Partition
 from streams.sink.leads import Delivery, Leads, Line, Order
@@ -33,9 +30,8 @@ from streams.sink.overtaking import overtaken
 from streams.sink.parking import Parking
 from streams.sink.post import Poster
 from streams.sink.progress import Progress
-from streams.sink.redrive import order_from
 from streams.sink.retry import TOO_MANY, Answer, Means, is_given_up, pause_of
-from streams.sink.signing import delivery_id
+from streams.sink.taking import Taking
 from streams.topics import PARKED
 from streams.traceparent import Trace, trace_of
 from streams.tracing import Tracer, kafka_attributes
@@ -45,6 +41,8 @@ MOST_WAITING = 2_000  # deliveries in memory ...
 MOST_BYTES = 64 << 20  # ... and the bytes of their records
 MOST_AHEAD = 100_000  # finished records of a partition that wait for one that is not: it is parked then
 DRAIN_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
+SAY_SECONDS = 10.0
 UNREADABLE, OVERTAKEN = "unreadable", "overtaken"  # why a delivery is parked without a try
 
 
@@ -73,11 +71,11 @@ class TargetRun:
         self._idle = asyncio.Event()
         self._idle.set()
         self._hurried: object = None
+        self._unsaid, self._said_at = 0, -SAY_SECONDS
         self._workers: list[asyncio.Task[None]] = []
         self._failed = failed
         self._intake = Intake(settings, name, (*target.deliver, PARKED.name), self, self._fail_from_thread)
-        self._since_ms = target.since_ms
-        self._only = {topic: _allowed(target.wanted(topic)) for topic in target.deliver}
+        self._taking = Taking(name, target, wire)
         self._delivered, self._parked, self._filtered = (
             metrics.SINK_RECORDS.labels(name, outcome) for outcome in ("delivered", "parked", "filtered")
         )
@@ -153,59 +151,14 @@ class TargetRun:
             progress.read_to(offset)
             return
         progress.begin(offset)
-        delivery = self._order(message) if topic == PARKED.name else self._wanted(message)
+        delivery = self._taking.ordered(message) if topic == PARKED.name else self._taking.wanted(message)
         if delivery is None:
+            if topic != PARKED.name:
+                self._filtered.inc()
             progress.finish(offset)
             return
         self._bytes += len(delivery.value)
         self._leads.add(delivery)
-
-    def _wanted(self, message: Message) -> Delivery | None:
-        """The delivery that a record means; None: the target does not want it."""
-        topic, value, at = str(message.topic()), message.value(), timestamp_of(message) or 0
-        if value is None or at < self._since_ms:
-            self._filtered.inc()
-            return None
-        record, error = self._read(topic, value)
-        if record is not None and any(getattr(record, name) not in allowed for name, allowed in self._only[topic]):
-            self._filtered.inc()
-            return None
-        headers: Headers = tuple(message.headers() or ())  # type: ignore[arg-type]  # their values are bytes here
-        partition, offset = int(message.partition() or 0), int(message.offset() or 0)
-        own_id = cloud_event(headers).get("id") or f"{topic}-{partition}-{offset}"
-        place, key = (topic, partition, offset), _key(message)
-        identity = delivery_id(self.name, own_id)
-        return Delivery(place, topic, partition, offset, at, key, value, headers, identity, record, error)
-
-    def _order(self, message: Message) -> Delivery | None:
-        """The delivery that somebody ordered again; None: it is for another target, or no order."""
-        order = order_from(self._wire, message)
-        if order is None or order.parked.target != self.name:
-            return None
-        parked = order.parked
-        record, error = self._read(parked.topic, parked.value)
-        return Delivery(
-            (PARKED.name, int(message.partition() or 0), int(message.offset() or 0)),
-            parked.topic,
-            parked.partition,
-            parked.offset,
-            parked.timestamp,
-            parked.key,
-            parked.value,
-            tuple((header.name, header.value or b"") for header in parked.headers),
-            parked.delivery_id,
-            record,
-            error,
-            order,
-        )
-
-    def _read(self, topic: str, value: bytes) -> tuple[Record | None, str]:
-        try:
-            return self._wire.decode_any(topic, value), ""
-        except UnreadableRecord as error:
-            return None, str(error)
-        except RegistryUnreachable:  # no record is to blame: the process ends and is started again
-            raise
 
     # --- delivering ---------------------------------------------------------------------------------------------------
 
@@ -255,7 +208,7 @@ class TargetRun:
             return Answer(None, delivery.error, why=UNREADABLE)
         order = delivery.order
         if order is not None and not order.forced and not delivery.first_at:
-            newer = await asyncio.to_thread(self._newer, order)
+            newer = await self._newer(order)
             if newer is not None:
                 return Answer(None, f"overtaken by {delivery.topic}[{delivery.partition}]@{newer}", why=OVERTAKEN)
         try:
@@ -263,11 +216,21 @@ class TargetRun:
         except (ValueError, OverflowError, OSError) as error:
             return Answer(None, f"cannot be written as JSON: {error}", why=UNREADABLE)
 
-    def _newer(self, order: Order) -> int | None:
+    async def _newer(self, order: Order) -> int | None:
+        """The newest record that has overtaken what is ordered; asks until Kafka answers."""
         parked = order.parked
-        with Reader(self._settings) as reader:
-            found = overtaken(reader, self._wire, (parked,), {parked.partition: order.checked})
-        return found.get((parked.topic, parked.partition, parked.offset))
+
+        def look() -> int | None:
+            with Reader(self._settings) as reader:
+                found = overtaken(reader, self._wire, (parked,), {parked.partition: order.checked})
+            return found.get((parked.topic, parked.partition, parked.offset))
+
+        while True:
+            try:
+                return await asyncio.to_thread(look)
+            except LeadlaneError as error:
+                log.warning("%s: a redrive waits: %s", self.name, error)
+                await asyncio.sleep(AGAIN_SECONDS)
 
     def _begun(self, delivery: Delivery) -> Trace | None:
         """The span of a delivery, from its first try on."""
@@ -289,12 +252,21 @@ class TargetRun:
             held = "holds up too many others; " if delivery.holds_up else ""
             await self._parking.park(self.name, delivery, answer.status, held + answer.said)
             self._parked.inc()
-            log.warning("%s: %s[%d]@%d is parked after %d tries: %s", self.name, *_where(delivery), answer.said)
+            self._say_parked(delivery, answer)
             self._finish(line, delivery, answer)
             return
         metrics.SINK_RETRIES.labels(self.name, answer.why).inc()
         pause = pause_of(self._target.retry, max(1, delivery.tries), random.random(), answer.retry_after)
         self._leads.again(line, pause)
+
+    def _say_parked(self, delivery: Delivery, answer: Answer) -> None:
+        """Not for each: a target with a wrong secret refuses everything."""
+        self._unsaid += 1
+        if time.monotonic() - self._said_at < SAY_SECONDS:
+            return
+        place = f"{delivery.topic}[{delivery.partition}]@{delivery.offset}"
+        log.warning("%s: %d parked, the last %s: %s", self.name, self._unsaid, place, answer.said)
+        self._unsaid, self._said_at = 0, time.monotonic()
 
     def _is_over(self, delivery: Delivery, answer: Answer) -> bool:
         if answer.means is Means.NEVER or answer.why in (UNREADABLE, OVERTAKEN) or delivery.holds_up:
@@ -355,16 +327,3 @@ class TargetRun:
         self._idle.set()
         self._start_workers()
         return progress
-
-
-def _allowed(only: Mapping[str, tuple[Scalar, ...]]) -> tuple[tuple[str, frozenset[Scalar]], ...]:
-    return tuple((name, frozenset(values)) for name, values in only.items())
-
-
-def _key(message: Message) -> bytes | None:
-    key: Any = message.key()
-    return key if isinstance(key, bytes) else None
-
-
-def _where(delivery: Delivery) -> tuple[str, int, int, int]:
-    return delivery.topic, delivery.partition, delivery.offset, delivery.tries

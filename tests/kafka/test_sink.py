@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,15 +26,20 @@ from streams.kafka import admin
 from streams.kafka.codec import wire_for
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.sender import Sender
+from streams.metrics import exposition
 from streams.settings import Settings, load_settings
 from streams.sink.config import SinkConfig, sink_from
 from streams.sink.sink import Sink
 from streams.topics import CADENCES, PARKED, VERDICTS
 from tests.factories import a_cadence_command, a_verdict
-from tests.kafka.lanes import until
+from tests.kafka import lanes
+from tests.lanes import partition_of
 from tests.webhooks import SECRET, Does, Got, a_webhook
 
 LANES = 3
+PART = 210
+LIMIT_SECONDS = 90.0  # on a machine with more to do than this
+LEADS = [f"ahead-{number}" for number in range(99)]
 WHY = ("--actor", "ana", "--reason", "mended")
 TOPIC = {CommandCadence: CADENCES.name, AnswerRequest: VERDICTS.name}
 
@@ -99,6 +104,10 @@ def commands(leads: Iterable[str], each: int, word: str = "d") -> list[CommandCa
     ]
 
 
+async def soon(condition: Callable[[], bool]) -> None:
+    await lanes.until(condition, LIMIT_SECONDS)
+
+
 def ids(effects: Iterable[Effect], lead: str) -> list[str]:
     return [effect.decision_id for effect in effects if effect.lead_id == lead]
 
@@ -109,7 +118,7 @@ async def running(settings: Settings, config: SinkConfig) -> AsyncIterator[Sink]
     here = Sink(settings, config)
     work = asyncio.create_task(here.run())
     try:
-        await until(lambda: here.not_ready() is None or work.done())
+        await soon(lambda: here.not_ready() is None or work.done())
         yield here
     finally:
         here.stop()
@@ -148,7 +157,8 @@ def a_process(settings: Settings, file: Path) -> subprocess.Popen[bytes]:
         "LEADLANE_SESSION_TIMEOUT_SECONDS": "6",
     }
     command = [sys.executable, "-m", "streams.cli", "sink", "http", "--config", str(file), "--slot", "s", "--web-port"]
-    return subprocess.Popen([*command, "0"], env=environment, stderr=subprocess.DEVNULL)
+    with file.with_suffix(".log").open("ab") as log:
+        return subprocess.Popen([*command, "0"], env=environment, stderr=log)
 
 
 async def test_under_kills_and_restarts_every_record_takes_effect_once_and_in_order_of_its_lead(
@@ -173,17 +183,19 @@ async def test_under_kills_and_restarts_every_record_takes_effect_once_and_in_or
         process = a_process(settings, file)
         try:
             for part in range(3):
-                write(settings, *sent[part * 280 : part * 280 + 280])
-                await until(lambda part=part: len(webhook.effects) > part * 280 + 60)  # type: ignore[misc]
+                write(settings, *sent[part * PART : part * PART + PART])
+                await soon(lambda part=part: len(webhook.effects) > part * PART + 60)  # type: ignore[misc]
                 if part < 2:
                     process.send_signal(signal.SIGKILL)
                     process.wait()
                     process = a_process(settings, file)
-            await until(lambda: unfinished(settings, "chaos") < 280)
+            await soon(lambda: len(webhook.effects) == 3 * PART - 1 and unfinished(settings, "chaos") == 0)
             before = len(webhook.got)
+            write(settings, *sent[3 * PART :])
+            await soon(lambda: len(webhook.effects) > 3 * PART + 20)
             await asyncio.to_thread(broker.restart)
-            await until(lambda: len(webhook.effects) == len(sent) - 1)
-            await until(lambda: unfinished(settings, "chaos") == 0)
+            await soon(lambda: len(webhook.effects) == len(sent) - 1)
+            await soon(lambda: unfinished(settings, "chaos") == 0)
             process.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(process.wait, 15) == 0
         finally:
@@ -200,28 +212,57 @@ async def test_under_kills_and_restarts_every_record_takes_effect_once_and_in_or
     assert len({got.data["decision_id"] for got in webhook.got}) == len(sent)
     # While its coordinator loads, a group without patience looks like one without offsets: design 4, rule 2.
     again = {got.data["decision_id"] for got in webhook.got[before:]}
-    assert again.isdisjoint({effect.decision_id for effect in sent[:280]})
+    assert again <= {effect.decision_id for effect in sent[3 * PART :]}
     assert {(each["status"], each["tries"], each["error"]) for each in parked(settings, "chaos")} == {
         (410, 1, "answered 410 Gone")
     }
 
 
-async def test_neither_a_dead_target_nor_a_lead_that_hangs_stops_the_others(broker: EmbeddedBroker) -> None:
+async def test_neither_a_target_that_is_down_nor_a_lead_that_hangs_stops_the_others(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for few deliveries, so that Kafka is made to wait: what waits is there when the target is up again."""
+    monkeypatch.setattr("streams.sink.target.MOST_WAITING", 40)
     settings = settings_for(broker, app_id="others")
-    sent = commands([f"others-{number}" for number in range(20)], 10, "o")
+    leads = [f"others-{number}" for number in range(20)]
+    sent = commands(leads, 10, "o")
+    is_down = True
 
-    def script(got: Got) -> Does:
+    def hangs(got: Got) -> Does:
         return "hang" if got.lead == "others-3" else 202
 
-    with a_webhook(script) as webhook:
-        dead = a_target("http://127.0.0.1:9/", retry={"first_seconds": 0.1})
+    with a_webhook(hangs) as webhook, a_webhook(lambda _: 503 if is_down else 200) as lame:
+        down = a_target(lame.url, retry={"first_seconds": 0.1, "most_seconds": 0.2})
         good = a_target(webhook.url, concurrency=2, timeout_seconds=1.5)
-        async with running(settings, config_of(others_dead=dead, others=good)):
+        async with running(settings, config_of(others_down=down, others=good)):
             write(settings, *sent)
-            await until(lambda: len(webhook.effects) == 190, 10)
+            await soon(lambda: len(webhook.effects) == 190)
+            assert 'leadlane_sink_target_up{target="others-down"} 0.0' in exposition().decode()
+            assert len({got.id for got in lame.got}) <= 40
+            is_down = False
+            await soon(lambda: len(lame.effects) == len(sent))
     assert {got.data["decision_id"] for got in webhook.got if got.lead == "others-3"} == {"o-others-3-0"}
-    assert parked(settings, "others-dead") == []
-    assert unfinished(settings, "others-dead") > 0
+    assert [lame.of(lead) for lead in leads] == [ids(sent, lead) for lead in leads]
+    assert parked(settings, "others-down") == []
+
+
+async def test_a_record_that_holds_up_too_many_others_is_parked_before_its_time(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.sink.target.MOST_AHEAD", 20)
+    settings = settings_for(broker, app_id="ahead")
+    bad, lane = commands(["ahead-bad"], 1, "a"), partition_of(b"ahead-bad", LANES)
+    others = commands([next(lead for lead in LEADS if partition_of(lead.encode(), LANES) == lane)], 60, "a")
+    with a_webhook(lambda got: 500 if got.lead == "ahead-bad" else 200) as webhook:
+        target = a_target(webhook.url, retry={"first_seconds": 60})
+        async with running(settings, config_of(ahead=target)):
+            write(settings, *bad, *others)
+            await soon(lambda: len(webhook.effects) == len(others))
+            await soon(lambda: len(parked(settings, "ahead")) == 1)
+            await soon(lambda: unfinished(settings, "ahead") == 0)
+    (one,) = parked(settings, "ahead")
+    assert (one["key"], one["tries"]) == ("ahead-bad", 2)
+    assert one["error"] == "holds up too many others; answered 500 Internal Server Error"
 
 
 async def test_what_is_parked_is_redriven_once_and_not_after_something_newer(broker: EmbeddedBroker) -> None:
@@ -241,10 +282,10 @@ async def test_what_is_parked_is_redriven_once_and_not_after_something_newer(bro
         target = a_target(webhook.url, deliver, body="record", retry={"first_seconds": 0.05, "tries": 3})
         async with running(settings, config_of(redrive=target)):
             write(settings, old, newer, last, *answers)
-            await until(lambda: len(parked(settings, "redrive")) == 3)
+            await soon(lambda: len(parked(settings, "redrive")) == 3)
             tries = {each["key"]: (each["tries"], each["status"]) for each in parked(settings, "redrive")}
             assert tries == {"redrive-a": (3, 500), "redrive-b": (1, 422), "redrive-c": (3, 500)}
-            await until(lambda: webhook.of("redrive-c") == ["v-2"])  # a later record of the lead goes on
+            await soon(lambda: webhook.of("redrive-c") == ["v-2"])  # a later record of the lead goes on
             places = {each["key"]: each["place"] for each in parked(settings, "redrive")}
 
             broken = False
@@ -256,12 +297,12 @@ async def test_what_is_parked_is_redriven_once_and_not_after_something_newer(bro
             assert leadlane(settings, "redrive", "--target", "redrive", *WHY).startswith("left out")
             with pytest.raises(AlreadyRedriven, match=r"by ana \(mended\)"):
                 leadlane(settings, "redrive", "--offset", places["redrive-b"], *WHY)
-            await until(lambda: webhook.of("redrive-b") == ["r-redrive-b-0"] and len(webhook.of("redrive-c")) == 2)
+            await soon(lambda: webhook.of("redrive-b") == ["r-redrive-b-0"] and len(webhook.of("redrive-c")) == 2)
             assert webhook.of("redrive-a") == []  # the resume is not this target's, and yet newer
 
             leadlane(settings, "redrive", "--offset", places["redrive-a"], "--force", *WHY)
-            await until(lambda: webhook.of("redrive-a") == ["r-redrive-a-0"])
-            await until(lambda: unfinished(settings, "redrive", PARKED.name) == 0)
+            await soon(lambda: webhook.of("redrive-a") == ["r-redrive-a-0"])
+            await soon(lambda: unfinished(settings, "redrive", PARKED.name) == 0)
     assert parked(settings, "redrive") == []
     assert len(parked(settings, "redrive", "--all")) == 3
     keys = {(got.data["decision_id"], got.id) for got in webhook.got}
@@ -280,12 +321,12 @@ async def test_an_order_that_a_newer_record_overtakes_on_its_way_is_parked_again
         config = config_of(late=a_target(hook.url))
         async with running(settings, config):
             write(settings, first)
-            await until(lambda: len(parked(settings, "late")) == 1)
+            await soon(lambda: len(parked(settings, "late")) == 1)
         leadlane(settings, "redrive", "--target", "late", *WHY)  # while no sink runs
         write(settings, second)
         async with running(settings, config):
-            await until(lambda: hook.of("late-a") == [second.decision_id])
-            await until(lambda: len(parked(settings, "late")) == 1)
+            await soon(lambda: hook.of("late-a") == [second.decision_id])
+            await soon(lambda: len(parked(settings, "late")) == 1)
     (again,) = parked(settings, "late")
     assert (again["tries"], again["error"].startswith("overtaken by cadences.commands[")) == (0, True)
     assert hook.of("late-a") == [second.decision_id]
@@ -306,10 +347,10 @@ async def test_two_sinks_share_the_work_and_a_target_that_asks_for_time_gets_it(
         config = config_of(shared=a_target(webhook.url, concurrency=1))
         async with running(one, config) as first:
             write(one, *sent[:200])
-            await until(lambda: len(webhook.effects) >= 50)
+            await soon(lambda: len(webhook.effects) >= 50)
             async with running(two, config) as second:
                 write(one, *sent[200:])
-                await until(lambda: len(webhook.effects) == len(sent))
+                await soon(lambda: len(webhook.effects) == len(sent))
                 assert [len(each._targets[0]._intake._assigned) for each in (first, second)] in ([2, 4], [4, 2])
     assert webhook.got[1].at - asked[0] >= 0.95
     for effect in sent[:40]:
