@@ -14,8 +14,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BASE, BUILD_BASE = "localhost/leadlane-base", "localhost/leadlane-build-base"
-IMAGE, KAFKA = "localhost/leadlane:check", "localhost/leadlane-kafka:check"
-OFFICIAL_KAFKA = "apache/kafka:4.3.1"
+IMAGE, KAFKA, REGISTRY = (f"localhost/leadlane{name}:check" for name in ("", "-kafka", "-registry"))
 NONE = (
     "Expected podman or docker on the path, found neither: install one (on Debian and Ubuntu: apt install podman runc)."
 )
@@ -55,10 +54,14 @@ def images(engine: Engine, official: bool) -> dict[str, str]:
     pip = [] if official or engine.name != "podman" else ["--volume", f"{_pip_config(engine.folder)}:/etc/pip.conf:ro"]
     engine.build("-f", str(ROOT / "deploy/Dockerfile"), *bases, *pip, "-t", IMAGE, str(ROOT))
     if official:
-        return {"leadlane": IMAGE, "kafka": OFFICIAL_KAFKA}
-    context = _kafka_context(engine.folder / "kafka")
-    engine.build("-f", str(HERE / "kafka/Dockerfile"), "--build-arg", f"BASE={BASE}", "-t", KAFKA, str(context))
-    return {"leadlane": IMAGE, "kafka": KAFKA}
+        return {"leadlane": IMAGE}
+    from streams.kafka import java
+    from tests.registry import app_folder
+
+    jars = [Path(jar) for jar in java.class_path().split(os.pathsep)]
+    _build_java(engine, "kafka", KAFKA, {"libs": jars, "run": HERE / "kafka/run"})
+    _build_java(engine, "registry", REGISTRY, {"app": app_folder()})
+    return {"leadlane": IMAGE, "kafka": KAFKA, "registry": REGISTRY}
 
 
 def _import(engine: Engine, name: str, *options: str) -> None:
@@ -71,16 +74,23 @@ def _import(engine: Engine, name: str, *options: str) -> None:
         engine("import", "-", name, stdin=tar)
 
 
-def _kafka_context(folder: Path) -> Path:
-    """The Java runtime and the jars of the embedded Kafka, loaded first if need be."""
+def _build_java(engine: Engine, name: str, image: str, parts: dict[str, Path | list[Path]]) -> None:
+    """An image of a Java program: the runtime of the embedded Kafka, and what the program consists of."""
     from streams.kafka import java
 
-    (folder / "libs").mkdir(parents=True)
-    for jar in java.class_path().split(os.pathsep):
-        shutil.copy(jar, folder / "libs")
-    shutil.copytree(java.java().parents[1], folder / "java", symlinks=True)
-    shutil.copy(HERE / "kafka/run", folder / "run")
-    return folder
+    context = engine.folder / name
+    shutil.copytree(java.java().parents[1], context / "java", symlinks=True)
+    for part, source in parts.items():
+        if isinstance(source, list):
+            (context / part).mkdir()
+            for file in source:
+                shutil.copy2(file, context / part)
+        elif source.is_dir():
+            shutil.copytree(source, context / part)
+        else:
+            shutil.copy2(source, context / part)
+    engine.build("-f", str(HERE / name / "Dockerfile"), "--build-arg", f"BASE={BASE}", "-t", image, str(context))
+    shutil.rmtree(context)
 
 
 def _pip_config(folder: Path) -> Path:

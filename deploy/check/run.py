@@ -3,8 +3,8 @@
     make check-deploy                                   images made of this machine's own packages
     make check-deploy ARGS='--images official'          the bases and the Kafka that the files name, pulled
 
-In order: Kafka; init, twice; two workers, lab, gateway, sink; webhooks in, deliveries out; a worker is killed and comes
-back; an orderly stop. Every lead that the gateway answered 2xx for must be routed and delivered, once.
+In order: Kafka, registry; init, twice; two workers, lab, gateway, sink; webhooks in, deliveries out; a worker is killed
+and comes back; an orderly stop. Every lead that the gateway answered 2xx for must be routed and delivered, once.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Check:
         self.began = time.monotonic()
         self.prefix = f"leadlane-check-{int(time.time())}"
         self.started: list[str] = []
-        self.kafka, self.controller, self.gateway, *web = free_ports(3 + len(PROCESSES))
+        self.kafka, self.controller, self.registry, self.management, self.gateway, *web = free_ports(5 + len(PROCESSES))
         self.web = dict(zip(PROCESSES, web, strict=True))
         self.receiver = Receiver()
         self.document = read(self._files())
@@ -142,7 +142,7 @@ class Check:
             "LEADLANE_WEB_HOST": "127.0.0.1",
             "LEADLANE_GATEWAY_HOST": "127.0.0.1",
             "LEADLANE_GATEWAY_PORT": str(self.gateway),
-            "LEADLANE_SCHEMA_REGISTRY_URL": "",
+            "LEADLANE_SCHEMA_REGISTRY_URL": f"http://127.0.0.1:{self.registry}/apis/ccompat/v7",
         }
 
 
@@ -172,17 +172,20 @@ def removing(this: Check) -> Iterator[None]:
 
 
 def kafka_and_init(this: Check, built: dict[str, str]) -> None:
-    kafka = this.document["services"]["kafka"]["healthcheck"]["test"]
-    kafka[-1] = kafka[-1].replace("/9092", f"/{this.kafka}")
-    this.run("kafka", built["kafka"])
-    took = this.wait("a healthy Kafka", lambda: this.is_healthy("kafka"), READY_SECONDS, "kafka")
-    this.say(f"Kafka is healthy after {took:.1f} s")
+    services = this.document["services"]
+    for name, port, own in (("kafka", 9092, this.kafka), ("registry", 8080, this.registry)):
+        test = services[name]["healthcheck"]["test"]
+        assert f"/{port}" in test[-1], test
+        test[-1] = test[-1].replace(f"/{port}", f"/{own}")
+        this.run(name, built.get(name, services[name]["image"]))
+        took = this.wait(f"{name} is healthy", lambda name=name: this.is_healthy(name), READY_SECONDS, name)
+        this.say(f"{name} is healthy after {took:.1f} s")
     first = this.run("init", built["leadlane"], detach=False)
     again = this.run("init", built["leadlane"], detach=False)
     assert " 0 there before" in first, first
     assert " 0 created" in again, again
     assert "nothing written" in again, again
-    this.say("init has made topics, policy and reps; the second time it changed nothing")
+    this.say("init has made topics, schemas, policy and reps; the second time it changed nothing")
 
 
 def the_processes(this: Check, image: str) -> None:

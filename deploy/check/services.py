@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,4 @@ def _health(stated: dict[str, Any]) -> list[str]:
     if "test" not in stated:
         return []
     kind, *test = stated["test"]
-    # As one line for the shell where compose.yaml has words.
-    command = test[0] if kind == "CMD-SHELL" else " ".join(f"'{word}'" if " " in word else word for word in test)
-    return ["--health-cmd", command]
+    return ["--health-cmd", test[0] if kind == "CMD-SHELL" else shlex.join(test)]

@@ -19,7 +19,9 @@ LIVE = runpy.run_path(str(DEPLOY / "live.py"))
 HADOLINT = Path(sys.executable).with_name("hadolint")
 
 
-@pytest.mark.parametrize("path", ["deploy/Dockerfile", "deploy/check/kafka/Dockerfile"])
+@pytest.mark.parametrize(
+    "path", ["deploy/Dockerfile", "deploy/check/kafka/Dockerfile", "deploy/check/registry/Dockerfile"]
+)
 def test_hadolint_finds_nothing(path: str) -> None:
     done = subprocess.run([HADOLINT, "--no-color", ROOT / path], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")

@@ -102,6 +102,18 @@ def test_a_process_runs_a_command_that_exists_and_is_asked_where_it_answers(kind
     ]
 
 
+def test_the_paths_that_are_asked_are_served() -> None:
+    from streams.gateway.server import web_app
+    from streams.hosting import HostedService, hosting_app
+
+    service = HostedService(lambda: pytest.fail("nothing is started here"))
+    hosted = hosting_app("leadlane", load_settings(), 6066, service, "stuck")
+    gateway = web_app(lambda: None, lambda: True)
+    served = {route.resource.canonical for route in gateway.router.routes() if route.resource is not None}
+    assert {"/live", "/ready", "/metrics"} <= served
+    assert {"/live", "/ready", "/metrics"} <= set(hosted.web.views)
+
+
 def test_the_gateways_port_is_the_settings_default() -> None:
     ports = {port["name"]: port["containerPort"] for port in place("gateway").container["ports"]}
     assert ports["http"] == Settings.model_fields["gateway_port"].default
