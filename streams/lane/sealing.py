@@ -37,11 +37,14 @@ class Sealing:
         """Open a datum's texts. Raises Shredded, UnreadableRecord, and UnknownKey while the keys are not complete."""
         lead_id = datum["lead_id"]
         lead = lead_id.encode()
+        known: LeadKey | None = None
 
         def opened(field: str, text: str) -> str:
+            nonlocal known
             try:
-                key_id, body = parts_of(text)
-                return self._get(lead, key_id).open(place_of(record, field, lead_id), body)
+                if known is None or not text.startswith(known.prefix):  # most records are sealed under one key
+                    known = self._get(lead, parts_of(text)[0])
+                return known.open(place_of(record, field, lead_id), text[len(known.prefix) :])
             except (BadSeal, BadSecret) as error:
                 raise UnreadableRecord(
                     f"{field} is sealed and does not open: {error}", event_id=datum["event_id"], lead_id=lead_id

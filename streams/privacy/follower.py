@@ -13,6 +13,7 @@ from aiokafka.partitioner import murmur2
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from streams.errors import BrokerFailed, MissingTopic
+from streams.kafka.access import denied, is_denied
 from streams.kafka.codec import wire_for
 from streams.kafka.reach import reach
 from streams.kafka.reader import ANSWER_SECONDS, SILENCE_SECONDS, bounds
@@ -32,7 +33,7 @@ class KeyFollower:
     def __init__(self, settings: Settings, secrets: Secrets) -> None:
         """BrokerUnreachable if nobody answers, MissingTopic without the topic."""
         self.ring = KeyRing(secrets)
-        self._wire, self._brokers = wire_for(settings), settings.brokers
+        self._settings, self._wire, self._brokers = settings, wire_for(settings), settings.brokers
         self._at: dict[int, int] = {}  # by partition: up to where it is read
         self._consumer = Consumer(
             confluent_config(
@@ -47,6 +48,8 @@ class KeyFollower:
         )
         reach(self._consumer, settings)
         about = self._consumer.list_topics(KEYS.name, timeout=ANSWER_SECONDS).topics[KEYS.name]
+        if about.error is not None and is_denied(about.error):
+            raise denied(settings, about.error, f"see the topic {KEYS.name}")
         if about.error is not None:
             raise MissingTopic(
                 f"{self._brokers}: expected the topic {KEYS.name}, got none. Create it with `leadlane topics apply`."
@@ -94,6 +97,8 @@ class KeyFollower:
                 self._at[partition] = offset + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._at[partition] = max(self._at[partition], offset)
+            elif is_denied(error):
+                raise denied(self._settings, error, f"read the topic {KEYS.name}")
             elif error.fatal():
                 raise BrokerFailed(f"{self._brokers}: reading {KEYS.name} failed: {error.str()}.")
         return len(messages)

@@ -102,18 +102,23 @@ class KeyRing:
         lead, _, key_id = name.rpartition(b"#")
         if len(key_id) != ID_LENGTH or not lead or (record is not None and len(record.secret_id) != SECRET_ID_LENGTH):
             return  # none of ours
-        kept = tuple(each for each in self._all(lead) if not each.startswith(key_id))
-        if record is None:
-            self._ciphers.pop((lead, _text(key_id)), None)
-        else:
-            place = next((i for i, each in enumerate(self._all(lead)) if each.startswith(key_id)), len(kept))
+        packed = b""
+        if record is not None:
             self.seen_secrets.add(record.secret_id)
             packed = key_id + record.secret_id.encode() + record.wrapped
-            kept = (*kept[:place], packed, *kept[place:])
-        if len(kept) == 1:
-            self._wrapped[lead] = kept[0]
+        else:
+            self._ciphers.pop((lead, _text(key_id)), None)
+        if packed and lead not in self._wrapped:
+            self._wrapped[lead] = packed
+            return
+        known = self._all(lead)
+        kept = [each for each in known if not each.startswith(key_id)]
+        if packed:  # the same once more stays in its place
+            kept.insert(next((at for at, each in enumerate(known) if each.startswith(key_id)), len(kept)), packed)
+        if len(kept) > 1:
+            self._wrapped[lead] = tuple(kept)
         elif kept:
-            self._wrapped[lead] = kept
+            self._wrapped[lead] = kept[0]
         else:
             self._wrapped.pop(lead, None)
 
