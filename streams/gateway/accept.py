@@ -190,6 +190,10 @@ class Acceptor:
             return f"{len(self._flights):,} records are on their way, expected fewer"
         return None
 
+    def not_ready(self) -> str | None:
+        """Why no requests should come here; None: they should. While Kafka is away they should: 503 is an answer."""
+        return None if self._next_offset and not self._closing else self._problem
+
     @property
     def in_flight(self) -> int:
         return len(self._flights)

@@ -85,16 +85,18 @@ class Gateway:
         """Open the doors, read back what is known. Waits for Kafka; raises MissingTopic."""
         loop, settings = asyncio.get_running_loop(), self.settings
         self._server = self.doors.server()
-        self._listening = await loop.create_server(
-            self._server, settings.gateway_host, settings.gateway_port, backlog=1024, reuse_address=True
-        )
+        with _taken(settings.gateway_host, settings.gateway_port, "gateway_port"):
+            self._listening = await loop.create_server(
+                self._server, settings.gateway_host, settings.gateway_port, backlog=1024, reuse_address=True
+            )
         self.port = self._listening.sockets[0].getsockname()[1]
         self._beating = asyncio.create_task(self._beat())
         if settings.gateway_web_port:
-            self._web = web.AppRunner(web_app(self.acceptor.busy, self.is_live), access_log=None)
+            self._web = web.AppRunner(web_app(self.acceptor.not_ready, self.is_live), access_log=None)
             await self._web.setup()
             site = web.TCPSite(self._web, settings.web_host, settings.gateway_web_port)
-            await site.start()
+            with _taken(settings.web_host, settings.gateway_web_port, "gateway_web_port"):
+                await site.start()
             self.web_port = settings.gateway_web_port
         log.info("http://%s:%d/v1/<source>: %s", settings.gateway_host, self.port, ", ".join(self.config.sources))
         await self._patiently(lambda: self._wire.prepare(self._records()))
@@ -149,6 +151,16 @@ class Gateway:
             except (BrokerUnreachable, RegistryUnreachable) as error:
                 log.warning("%s", error)
                 await asyncio.sleep(AGAIN_SECONDS)
+
+
+@contextlib.contextmanager
+def _taken(host: str, port: int, setting: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadSettings(
+            f"{variable(setting)} is {port}, expected a free port of {host}, but: {error.strerror or error}."
+        ) from error
 
 
 def config_of(settings: Settings, path: Path | None = None) -> GatewayConfig:

@@ -31,15 +31,15 @@ class BadGatewayConfig(LeadlaneError):
 class Limits(Part):
     """What one request and all of them may be."""
 
-    body_bytes: Annotated[int, Field(ge=1_000, le=50_000_000)] = 1_000_000
+    body_bytes: Annotated[int, Field(ge=1_000, le=2_000_000)] = 1_000_000
     json_depth: Annotated[int, Field(ge=2, le=MAX_DEPTH)] = 32
     url_bytes: Annotated[int, Field(ge=100, le=65_000)] = 8_190
     header_bytes: Annotated[int, Field(ge=100, le=65_000)] = 8_190  # of one header
     headers: Annotated[int, Field(ge=5, le=1_000)] = 100
-    connections: Annotated[int, Field(ge=1, le=100_000)] = 2_000
+    connections: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     answer_within_seconds: Annotated[float, Field(gt=0, le=300)] = 4.0  # HubSpot gives up after 5
     in_flight_records: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    in_flight_bytes: Annotated[int, Field(ge=100_000, le=4_000_000_000)] = 64_000_000
+    in_flight_bytes: Annotated[int, Field(ge=100_000, le=4_000_000_000)] = 64_000_000  # and of bodies that come in
     away_after_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0  # a record unacknowledged for so long: Kafka is away
     retry_after_seconds: Annotated[int, Field(ge=1, le=3_600)] = 5
 

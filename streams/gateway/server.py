@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.web_protocol import RequestHandler
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -37,6 +37,10 @@ class TooLarge(Exception):
     """A body beyond the limit."""
 
 
+class TooMuch(Exception):
+    """Bodies that are each within the limit, and too many at once."""
+
+
 class Server(web.Server):
     """aiohttp's, with a limit on connections."""
 
@@ -56,6 +60,7 @@ class Doors:
     def __init__(self, config: GatewayConfig, receiver: Receiver, now_ms: Callable[[], int]) -> None:
         self._limits, self._public_url = config.limits, config.public_url
         self._receiver, self._now_ms = receiver, now_ms
+        self._held = 0  # bytes of bodies that come in pieces
         self.stopping = False
 
     def server(self) -> Server:
@@ -81,6 +86,8 @@ class Doors:
             reply = await self._reply(line, request)
         except TooLarge:
             reply = Reply(413, f"body is larger than {self._limits.body_bytes:,} bytes\n".encode())
+        except TooMuch:
+            reply = Reply(503, b"too many bodies at once, send again later\n", self._limits.retry_after_seconds)
         except TimeoutError:
             reply = Reply(408, b"the body did not come in time\n")
         except Exception:  # the client hears nothing of it, and sends again
@@ -117,14 +124,26 @@ class Doors:
             if len(body) > most:
                 raise TooLarge
             return body
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        async with asyncio.timeout(self._limits.answer_within_seconds):
+            return await self._in_pieces(content)
+
+    async def _in_pieces(self, content: StreamReader) -> bytes:
+        """A body as it comes; many large ones at once are more than memory should hold."""
         parts: list[bytes] = []
         size = 0
-        async with asyncio.timeout(self._limits.answer_within_seconds):
+        try:
             while part := await content.readany():
                 size += len(part)
-                if size > most:
+                self._held += len(part)
+                if size > self._limits.body_bytes:
                     raise TooLarge
+                if self._held > self._limits.in_flight_bytes:
+                    raise TooMuch
                 parts.append(part)
+        finally:
+            self._held -= size
         return b"".join(parts)
 
     def _incoming(self, request: web.BaseRequest, body: bytes) -> Incoming:

@@ -130,6 +130,35 @@ async def test_413_for_a_large_body_stated_or_in_pieces(tmp_path: Path, monkeypa
         assert (await gateway.send("POST", pieces(), {}))[0] == 413
 
 
+async def test_a_client_that_asks_whether_to_send_its_body_is_told_to(config: GatewayConfig) -> None:
+    async with serving(config) as gateway:
+        reader, writer = await asyncio.open_connection(*gateway.url.removeprefix("http://").split(":"))
+        body, headers = signed([a_score(1)])
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        lines += f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n"
+        writer.write(f"POST /v1/hubspot HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        assert (await asyncio.wait_for(reader.readline(), 2)).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+async def test_503_for_bodies_that_are_together_more_than_memory_should_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(tmp_path, monkeypatch, limits={**QUICK, "answer_within_seconds": 2, "in_flight_bytes": 100_000})
+    async with serving(config) as gateway:
+
+        async def pieces(count: int) -> Any:
+            for _ in range(count):
+                yield b"x" * 10_000
+                await asyncio.sleep(0.02)
+
+        answers = await asyncio.gather(*(gateway.send("POST", pieces(8), {}) for _ in range(3)))
+        assert sorted(status for status, _ in answers)[-1] == 503
+        assert (await gateway.send("POST", pieces(8), {}))[0] == 401
+
+
 async def test_415_for_a_compressed_body(config: GatewayConfig) -> None:
     async with serving(config) as gateway:
         assert (await gateway.send("POST", b"x", {"Content-Encoding": "gzip"}))[0] == 415
