@@ -58,7 +58,8 @@ class Salesforce:
         items: list[Item] = []
         left: list[Unmappable] = []
         resync: list[ResyncRequest] = []
-        for message in objects_from(incoming.body):
+        messages = objects_from(incoming.body)
+        for message in messages:
             payload, name = _unwrapped(message)
             header = payload.get(HEADER)
             if isinstance(header, dict):
@@ -69,7 +70,8 @@ class Salesforce:
             else:
                 fault = f"there is neither a {HEADER} nor the name of a platform event, expected one of them"
             if fault:
-                left.append(Unmappable(msgspec.json.encode(message), fault))
+                content = incoming.body if len(messages) == 1 else msgspec.json.encode(message)
+                left.append(Unmappable(content, fault))
         return Reading(tuple(items), tuple(left), tuple(resync))
 
     def _change(

@@ -43,10 +43,12 @@ class Segment:
     def read(self, incoming: Incoming) -> Reading:
         items: list[Item] = []
         left: list[Unmappable] = []
-        for call in _calls(json_from(incoming.body)):
+        calls = _calls(json_from(incoming.body))
+        for call in calls:
             content = msgspec.json.encode(call)
             if not isinstance(call, dict) or text_at(call, "type") not in CALLS:
-                left.append(Unmappable(content, f"type is no call, expected one of {', '.join(sorted(CALLS))}"))
+                original = incoming.body if len(calls) == 1 else content
+                left.append(Unmappable(original, f"type is no call, expected one of {', '.join(sorted(CALLS))}"))
                 continue
             identity = text_at(call, "messageId") or digest_of(content)
             at = next((at for name in TIMES if (at := millis_from(call.get(name))) is not None), None)

@@ -115,10 +115,12 @@ class SendGrid:
             return self._inbound(incoming)
         items: list[Item] = []
         left: list[Unmappable] = []
-        for event in objects_from(incoming.body):
+        events = objects_from(incoming.body)
+        for event in events:
             content = msgspec.json.encode(event)
             if not (word := text_at(event, "event")):
-                left.append(Unmappable(content, "there is no event, expected its name, such as delivered"))
+                original = incoming.body if len(events) == 1 else content
+                left.append(Unmappable(original, "there is no event, expected its name, such as delivered"))
                 continue
             identity = id_from(word, text_at(event, "sg_event_id") or digest_of(content), text_at(event, "timestamp"))
             items.append(self._item(word, identity, millis_from(event.get("timestamp")), event, incoming.received_at))
