@@ -60,3 +60,19 @@ def test_nothing_of_the_product_imports_the_dashboards() -> None:
     product = [path for path in STREAMS.rglob("*.py") if path.parent.name != "dashboards"]
     found = [str(path) for path in product for name in imports(path) if name.startswith("streams.dashboards")]
     assert found == []
+
+
+def test_sealing_is_pure_where_lanes_use_it_and_knows_no_edge() -> None:
+    pure, clients = {"fields", "keys", "seal"}, {"follower", "opening", "sealer"}
+    privacy = {path.stem: list(imports(path)) for path in (STREAMS / "privacy").glob("*.py")}
+    assert privacy.keys() == {"__init__", *pure, *clients}
+    for module in pure:
+        parts = {name.split(".")[1] for name in privacy[module] if name.startswith("streams.")}
+        assert parts <= {"errors", "privacy", "settings", "topics"}, module
+        assert not {"os", "secrets", "random", "time", "confluent_kafka", "aiokafka"} & set(privacy[module]), module
+    for module in clients:
+        parts = {name.split(".")[1] for name in privacy[module] if name.startswith("streams.")}
+        assert parts <= {"core", "errors", "kafka", "lane", "privacy", "settings", "topics"}, module
+    below = [path for part in ("core", "lane", "policy", "kafka") for path in (STREAMS / part).rglob("*.py")]
+    used = {name for path in below for name in imports(path) if name.startswith("streams.privacy")}
+    assert used <= {f"streams.privacy.{module}" for module in pure}
