@@ -42,6 +42,7 @@ class Process(NamedTuple):
     writes: tuple[Topic, ...] = ()
     group: str | None = None  # the group that it joins
     groups: str | None = None  # a prefix of the groups that it joins
+    named: tuple[str, ...] = ()  # groups that its readers name and never join: the client asks who coordinates them
     transactional: tuple[str, ...] = ()  # prefixes of the transactional ids that it writes with
     creates: bool = False  # topics, and reads their settings
     looks: bool = False  # reads settings of topics, and where groups stand
@@ -54,6 +55,7 @@ PROCESSES: tuple[Process, ...] = (
         reads=(*INPUTS, *CONTROLS, *STATE, topics.KEYS),
         writes=(*OUTPUTS, *STATE, topics.KEYS),
         group="",
+        named=("-keys",),
         transactional=("-lane-",),
     ),
     Process(
@@ -62,6 +64,7 @@ PROCESSES: tuple[Process, ...] = (
         reads=(topics.EXAMPLES, topics.STATS, topics.CASE_EVENTS, topics.REVIEWS, topics.ERASURES,
                *(topic for topic in CONTROLS if topic is not topics.APPROVALS), topics.LAB_STATE),
         writes=(topics.LAB_STATE, *MADE_BY_LAB, topics.HISTORY),
+        named=("-reader",),
         transactional=("-lab-", *(f"-{topic.name.removeprefix('control.')}" for topic in MADE_BY_LAB)),
     ),
     Process(
@@ -70,6 +73,7 @@ PROCESSES: tuple[Process, ...] = (
         reads=(*INPUTS, topics.DEAD_LETTERS, topics.RESYNC, topics.POSITIONS, topics.KEYS),
         writes=(*INPUTS, topics.DEAD_LETTERS, topics.RESYNC, topics.POSITIONS, topics.KEYS),
         groups="-gateway-",  # of several, one polls
+        named=("-gateway", "-keys", "-reader"),
     ),
     Process(
         "sink",
@@ -77,12 +81,14 @@ PROCESSES: tuple[Process, ...] = (
         reads=(*PUBLISHED, topics.PARKED),
         writes=(topics.PARKED,),
         groups="-sink-",
+        named=("-reader",),
     ),
     Process(
         "sender",
         "leadlane feed, and platforms that write the inputs themselves",
         reads=(topics.KEYS,),
         writes=(*SENT, topics.KEYS),
+        named=("-keys",),
     ),
     Process(
         "admin",
@@ -116,6 +122,7 @@ def rights(process: Process, app_id: str) -> Iterator[Right]:
         yield Right("group", app_id + process.group, "read")
     if process.groups is not None:
         yield Right("group", app_id + process.groups, "read", prefixed=True)
+    yield from (Right("group", app_id + name, "describe") for name in process.named)
     for prefix in process.transactional:
         yield Right("transactional-id", app_id + prefix, "write", prefixed=prefix.endswith("-"))
     if process.looks:

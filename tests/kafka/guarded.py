@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.certificates import Authority
 NOBODY = "leadlane-nobody"  # a login without a right
 ROOT = "root"
 LANES = 2
+SEAL_SECRET = b64encode(b"seal-s3cret-of-thirty-two-bytes!").decode()
 
 
 class Guarded:
@@ -58,6 +60,7 @@ class Guarded:
             "LEADLANE_SASL_USERNAME": user,
             "LEADLANE_SASL_PASSWORD": password(user),
             "LEADLANE_SSL_CAFILE": str(self.authority.file),
+            "LEADLANE_SEAL_SECRET": SEAL_SECRET,
         }
 
     def certified(self, name: str) -> dict[str, str]:
@@ -70,6 +73,7 @@ class Guarded:
             "LEADLANE_SSL_CAFILE": str(self.authority.file),
             "LEADLANE_SSL_CERTFILE": str(certificate),
             "LEADLANE_SSL_KEYFILE": str(key),
+            "LEADLANE_SEAL_SECRET": SEAL_SECRET,
         }
 
 

@@ -19,6 +19,8 @@ from streams.cli import cli
 from streams.core.context import Alarm, Guard, ModelVersion
 from streams.demo.worker import LabProcess, Process, WorkerProcess, running
 from streams.errors import LeadlaneError, LoginRefused, NotAuthorised
+from streams.gateway.app import Gateway
+from streams.gateway.config import load_config
 from streams.kafka import admin
 from streams.kafka.access import login_explained
 from streams.kafka.codec import event_headers, wire_for
@@ -31,16 +33,24 @@ from streams.kafka.sender import Sender
 from streams.settings import Settings, load_settings
 from streams.shipped import default_policy
 from tests.factories import a_score, an_intent
-from tests.kafka.guarded import LANES, Guarded
+from tests.gateways import SECRET as GATEWAY_SECRET
+from tests.gateways import a_config
+from tests.gateways import a_score as a_notification
+from tests.kafka.guarded import LANES, SEAL_SECRET, Guarded
 from tests.kafka.labs import examples, kept, send_examples, wait_for
+from tests.kafka.lanes import until
 from tests.kafka.test_feed import files
+from tests.kafka.test_gateway import Client
+from tests.kafka.test_sink import a_target, commands, config_of, write
+from tests.kafka.test_sink import running as delivering
+from tests.webhooks import SECRET as HOOK_SECRET
+from tests.webhooks import a_webhook
 
 EXAMPLES, SCORES = 1_500, 40
 STATED = ["--actor", "ana", "--reason", "test"]
-SEAL_SECRET = "c2VhbC1zM2NyZXQtc2VhbC1zM2NyZXQtc2VhbC1zM2NyZQ=="
 REGISTRY_PASSWORD = "registry-s3cret"
 WRONG = "wrong-s3cret"
-SECRETS = ("s3cret", SEAL_SECRET, "cret-seal")
+SECRETS = ("s3cret", SEAL_SECRET)
 
 
 class Said(NamedTuple):
@@ -102,12 +112,14 @@ def at_work(guarded: Guarded, said: dict[str, Said], folder: Path) -> Place:
     with running(worker, lab):
         send_scores(guarded.settings("sender"))
         inspector = guarded.settings("inspector")
-        wait_for(lambda: count(inspector, topics.DECISIONS.name) > SCORES)
+        wait_for(lambda: count(inspector, topics.DECISIONS.name) > SCORES, 60)
+        metrics = worker.exposition()
+        worker.stop()  # at the turn of a minute it would write on while its past is replayed
         said["replay"] = leadlane(guarded.environment("inspector"), "replay")
         send_examples(guarded.settings("worker"), examples(EXAMPLES))  # what lanes write, in the lanes' name
-        wait_for(lambda: kept(inspector) is not None)
-        wait_for(lambda: bool(read_control(inspector, topics.MODELS, ModelVersion).records))
-        metrics = worker.exposition() + lab.exposition()
+        wait_for(lambda: kept(inspector) is not None, 60)
+        wait_for(lambda: bool(read_control(inspector, topics.MODELS, ModelVersion).records), 60)
+        metrics += lab.exposition()
         for name, arguments in {
             "doctor": ["doctor"],
             "topics check": ["topics", "check"],
@@ -185,6 +197,35 @@ def test_a_downstream_reader_reads_with_a_group_of_its_own(place: Place) -> None
     assert message.error() is None
     consumer.commit(message=message, asynchronous=False)
     consumer.close()
+
+
+async def test_the_gateway_takes_a_mail_seals_it_and_keeps_what_it_cannot_map(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_TEST_SECRET", GATEWAY_SECRET)
+    settings, inspector = place.settings("gateway", gateway_port=0, gateway_web_port=0), place.settings("inspector")
+    before = count(inspector, topics.DEAD_LETTERS.name)
+    gateway = Gateway(settings, load_config(a_config(tmp_path)))
+    await gateway.start()
+    try:
+        async with Client(gateway.port) as client:
+            assert await client.once([a_notification(1), a_notification(2)]) == 200
+            assert await client.once([a_notification(3, propertyValue="much")]) == 200
+    finally:
+        await gateway.stop()
+    assert count(inspector, topics.DEAD_LETTERS.name) == before + 1
+
+
+async def test_the_sink_delivers_and_parks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK_SECRET", HOOK_SECRET)
+    with a_webhook() as webhook:
+        url = f"http://127.0.0.1:{webhook.port}/hook"
+        config = config_of(crm=a_target(url), gone=a_target(f"http://127.0.0.1:{webhook.port}/nowhere"))
+        write(place.settings("worker"), *commands(["sink-1", "sink-2"], each=2))
+        async with delivering(place.settings("sink", slot="sink-0"), config):
+            await until(lambda: len(webhook.got) == 4)
+            inspector = place.settings("inspector")
+            await until(lambda: count(inspector, topics.PARKED.name) == 4)
 
 
 def test_rights_may_be_granted_twice_and_only_by_who_may_alter_them(place: Place) -> None:
