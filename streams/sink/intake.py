@@ -81,6 +81,7 @@ class Intake:
         )
         self._consumer = Consumer({**config, "on_commit": self._on_commit})
         self.joined = False
+        self._read: list[Message] = []  # polled, not yet given to the target
         self._assigned: list[TopicPartition] = []
         self._is_paused = False
         self._committed: dict[Partition, int] = {}
@@ -129,18 +130,22 @@ class Intake:
                 return FULL_SECONDS
             room = self._target.room()
         self._pause(room <= 0)
-        first = self._consumer.poll(POLL_SECONDS)
-        if first is not None:
-            rest = self._consumer.consume(min(room, MOST_AT_ONCE) - 1, 0) if room > 1 else []
-            self._take([first, *rest])
+        message = self._consumer.poll(POLL_SECONDS)
+        while message is not None:
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                self._read.append(message)
+            else:
+                self._complain(error)
+            message = self._consumer.poll(0) if len(self._read) < min(room, MOST_AT_ONCE) else None
+        self._hand_over()
         return POLL_SECONDS
 
-    def _take(self, messages: Sequence[Message]) -> None:
-        for message in messages:
-            error = message.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                self._complain(error)
-        self._target.deliver([m for m in messages if (e := m.error()) is None or e.code() == KafkaError._PARTITION_EOF])
+    def _hand_over(self) -> None:
+        """Also before partitions are given back, which happens within a poll: what came after would be nobody's."""
+        if self._read:
+            messages, self._read = self._read, []
+            self._target.deliver(messages)
 
     def _complain(self, error: KafkaError) -> None:
         if error.code() == KafkaError._FENCED or error.code() == KafkaError.FENCED_INSTANCE_ID:
@@ -165,10 +170,12 @@ class Intake:
         self.joined = True
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._hand_over()
         self._commit(self._target.release(), wait=True)
         self._assigned = []
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._hand_over()
         self._target.release()  # they are others' already: no commit
         self._assigned = []
 
