@@ -151,9 +151,42 @@ PEOPLE = Row(
     ),
 )
 
+ERASURE = Row(
+    "Erasure",
+    (
+        Panel(
+            "Erasure requests",
+            "In five minutes, by what became of them. `dead` was not done: the lead is still there, so act on the day.",
+            "short",
+            (
+                Query(
+                    'sum by (outcome) (increase(leadlane_events_total{topic="privacy.requests"}[5m]))',
+                    "{{outcome}}",
+                ),
+            ),
+            "stacked",
+        ),
+        Panel(
+            "Receipts of erasures",
+            "In five minutes. One for each request that was done; keep them with the requests.",
+            "short",
+            (Query('sum(increase(leadlane_outputs_total{topic="privacy.receipts"}[5m]))', "receipts"),),
+            "stacked",
+        ),
+        Panel(
+            "Events of erased leads",
+            "A minute. They change nothing. Many for long: a platform has not forgotten the lead; tell it.",
+            "short",
+            (Query(per_minute("leadlane_events_total", "topic", 'outcome="erased"'), "{{topic}}"),),
+            "stacked",
+            empty="none",
+        ),
+    ),
+)
+
 COMPLIANCE = Board(
     "leadlane-compliance",
     "Leadlane: compliance",
     "Sends that nobody allowed, opt-outs, holds, and whether reviewers look: for compliance.",
-    (NOW, SENDS, PEOPLE),
+    (NOW, SENDS, PEOPLE, ERASURE),
 )

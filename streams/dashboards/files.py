@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from streams.dashboards.board import ROOT, Board
@@ -27,6 +28,7 @@ The pictures are drawn by `make pictures` from what Prometheus answered about a 
 """
 
 
+@cache
 def written() -> dict[Path, str]:
     """Every file, by its place in the repository, as it must be."""
     files = {FOLDER / f"{board.uid}.json": json_of(board) for board in BOARDS}

@@ -13,6 +13,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -66,6 +68,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         declare_groups(watched.brokers, "country", "language")
         time.sleep(VIOLATIONS_AFTER)
         send_what_nothing_allowed(edges)
+        forget(watched, edges, "edge-1")
         watched.wait_until_sent(SECONDS + DRAIN_SECONDS)
         let_the_broker_stand(watched)
         time.sleep(STILL_SECONDS)
@@ -80,6 +83,16 @@ def send_what_nothing_allowed(edges: Edges) -> None:
             "occurred_at": datetime.now(UTC).isoformat(),
         }  # fmt: skip
         assert edges.post("ActivitySignal", sent, f"violation-{number}") == 200
+
+
+def forget(watched: Watched, edges: Edges, lead: str) -> None:
+    """Erase a lead, of whom something from before that comes afterwards."""
+    before = datetime.now(UTC).isoformat()
+    arguments = (lead, "--actor", "ana", "--reason", "asked", "--brokers", watched.brokers)
+    told = subprocess.run([sys.executable, "-m", "streams.cli", "forget", *arguments], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    late = {"lead_id": lead, "kind": "clicked", "occurred_at": before}
+    assert edges.post("ActivitySignal", late, "after-the-erasure") == 200
 
 
 def let_the_broker_stand(watched: Watched) -> None:
