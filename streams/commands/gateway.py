@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -77,3 +78,28 @@ def redrive(
         click.echo(f"{each.place} {each.source}: {what}")
     sent = sum(each.fault is None for each in done)
     click.echo(f"{sent} {'to send' if dry_run else 'sent'}, {len(done) - sent} stay")
+
+
+@gateway.command()
+@click.argument("leads", nargs=-1, required=True)
+@click.option(
+    "--for", "purpose", type=click.Choice(["unsubscribe", "reply"]), required=True, help="What it will prove."
+)
+@click.option("--secret-env", metavar="NAME", help="The variable with the secret.")
+@click.option("--secret-file", type=click.Path(path_type=Path), help="Or the file.")
+def token(leads: tuple[str, ...], purpose: str, secret_env: str | None, secret_file: Path | None) -> None:
+    """Print the tokens of LEADS ("-": one a line from standard input), which senders write into links and addresses."""
+    from pydantic import ValidationError
+
+    from streams.gateway.tokens import Purpose, token_of
+    from streams.secret_refs import SecretRef
+
+    if (secret_env is None) == (secret_file is None):
+        raise click.UsageError("expected either --secret-env or --secret-file")
+    try:
+        secret = SecretRef(env=secret_env, file=secret_file).read()
+    except ValidationError as error:
+        raise click.UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+    wanted = (line.rstrip("\n") for line in click.get_text_stream("stdin")) if leads == ("-",) else leads
+    for lead in wanted:
+        click.echo(token_of(lead, secret, cast(Purpose, purpose)))

@@ -6,9 +6,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.commands.gateway import gateway
 from streams.core.events import ActivitySignal
 from streams.gateway.config import Source
 from streams.gateway.platform import BadRequest, Incoming, Unauthorized
@@ -124,3 +126,16 @@ def test_a_secret_or_a_lead_of_which_no_token_can_be_made_is_said() -> None:
     for lead in ("", "x" * 201):
         with pytest.raises(NoToken, match="expected 1 to 200"):
             token_of(lead, SECRET, "reply")
+
+
+def test_the_command_prints_the_tokens_that_senders_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LEAD_TOKEN_SECRET", SECRET)
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    by_variable = ["token", "lead-7", "lead-8", "--for", "unsubscribe", "--secret-env", "LEAD_TOKEN_SECRET"]
+    by_file = ["token", "-", "--for", "unsubscribe", "--secret-file", str(tmp_path / "secret")]
+    wanted = "".join(f"{token_of(lead, SECRET, 'unsubscribe')}\n" for lead in ("lead-7", "lead-8"))
+    assert CliRunner().invoke(gateway, by_variable).output == wanted
+    assert CliRunner().invoke(gateway, by_file, input="lead-7\nlead-8\n").output == wanted
+    for wrong in ([], ["--secret-env", "LEADLANE_X"], ["--secret-env", "A", "--secret-file", "b"]):
+        refused = CliRunner().invoke(gateway, ["token", "lead-7", "--for", "reply", *wrong])
+        assert (refused.exit_code, "expected" in refused.output) == (2, True)
