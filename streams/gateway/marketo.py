@@ -83,14 +83,23 @@ class Marketo:
         self._check(incoming)
 
     def read(self, incoming: Incoming) -> Reading:
-        """The JSON of the payload template: `event` is the kind, `id` and `at` are used where they are stated."""
-        items = []
+        """The JSON of the payload template: `event` is the kind, `id` and `at` are used where they are stated.
+
+        A page of activities, and one of them, is read as such: dead letters of what was polled are read again here.
+        """
+        items: list[Item] = []
+        left: list[Unmappable] = []
         for said in objects_from(incoming.body):
+            page = said.get("result")
+            if isinstance(page, list) or "activityTypeId" in said:
+                activities, others = items_of(page if isinstance(page, list) else [said])
+                items, left = items + activities, left + others
+                continue
             identity = text_at(said, "id") or digest_of(msgspec.json.encode(said))
             items.append(
                 Item(text_at(said, "event") or "webhook", id_from(identity), millis_from(said.get("at")), said)
             )
-        return Reading(tuple(items))
+        return Reading(tuple(items), tuple(left))
 
     def polled(self) -> Polled | None:
         rest = self._options.rest

@@ -386,6 +386,13 @@ def test_a_webhook_is_what_its_template_says(tmp_path: Path) -> None:
             told(source, request(body, header))
 
 
+def test_a_page_that_lies_in_dead_letters_is_read_as_it_was_when_it_was_polled(tmp_path: Path) -> None:
+    source, page = shipped("marketo.yaml", tmp_path)["marketo"], sample_json("marketo/activities.json")
+    items, _ = items_of(page["result"])
+    for body in (page, page["result"][0]):
+        assert source.platform.read(request(body)).items == tuple(items)
+
+
 def test_a_source_that_is_only_polled_takes_no_webhooks(tmp_path: Path) -> None:
     text = "      auth:\n        header: {name: x-leadlane-key, secrets: [{env: MARKETO_WEBHOOK_KEY}]}\n"
     source = shipped("marketo.yaml", tmp_path, {text: ""})["marketo"]
