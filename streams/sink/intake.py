@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -44,8 +45,8 @@ class Target(Protocol):
     def progress(self) -> Mapping[Partition, int]:
         """Where the group goes on, by partition."""
 
-    def lags(self, lag: Mapping[str, int]) -> None:
-        """Records by topic that are not finished."""
+    def measured(self, lag: Mapping[str, int]) -> None:
+        """Told now and then: the records by topic that are not finished."""
 
 
 class TwinSlot(LeadlaneError):
@@ -108,11 +109,11 @@ class Intake:
             self._consumer.subscribe(
                 self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
-            since_commit = 0.0
+            committed_at = time.monotonic()
             while not self._stopping.is_set():
-                since_commit += self._turn()
-                if since_commit >= COMMIT_SECONDS:
-                    since_commit = 0.0
+                self._turn()
+                if time.monotonic() - committed_at >= COMMIT_SECONDS:
+                    committed_at = time.monotonic()
                     self._commit(self._target.progress(), wait=False)
                     self._measure()
             self._commit(self._target.release(), wait=True)
@@ -121,13 +122,13 @@ class Intake:
         finally:
             self._consumer.close()
 
-    def _turn(self) -> float:
-        """Read once; about how many seconds it took at most."""
+    def _turn(self) -> None:
+        """Read once, for some tenths of a second at most."""
         room = self._target.room()
         if room <= 0:
             self.has_room.clear()
             if self._target.room() <= 0 and self.has_room.wait(FULL_SECONDS):
-                return FULL_SECONDS
+                return
             room = self._target.room()
         self._pause(room <= 0)
         message = self._consumer.poll(POLL_SECONDS)
@@ -139,7 +140,6 @@ class Intake:
                 self._complain(error)
             message = self._consumer.poll(0) if len(self._read) < min(room, MOST_AT_ONCE) else None
         self._hand_over()
-        return POLL_SECONDS
 
     def _hand_over(self) -> None:
         """Also before partitions are given back, which happens within a poll: what came after would be nobody's."""
@@ -207,4 +207,4 @@ class Intake:
             _, high = self._consumer.get_watermark_offsets(each, cached=True)
             if at is not None and high >= 0:
                 lag[each.topic] += max(0, high - at)
-        self._target.lags(lag)
+        self._target.measured(lag)

@@ -11,12 +11,13 @@ from streams.kafka.reader import timestamp_of
 from streams.lane.processor import Headers
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import Record, Wire
-from streams.sink.body import cloud_event
 from streams.sink.config import Scalar, Target
 from streams.sink.leads import Delivery
 from streams.sink.redrive import order_from
 from streams.sink.signing import delivery_id
 from streams.topics import PARKED
+
+OWN_ID = "ce_id"
 
 
 class Taking:
@@ -36,7 +37,10 @@ class Taking:
             return None
         headers: Headers = tuple(message.headers() or ())  # type: ignore[arg-type]  # their values are bytes here
         partition, offset = _place(message)
-        own_id = cloud_event(headers).get("id") or f"{topic}-{partition}-{offset}"
+        own_id = (
+            next((value.decode(errors="replace") for name, value in headers if name == OWN_ID and value), "")
+            or f"{topic}-{partition}-{offset}"
+        )
         key: Any = message.key()
         return Delivery(
             (topic, partition, offset), topic, partition, offset, at, key, value, headers,

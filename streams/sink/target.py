@@ -126,9 +126,11 @@ class TargetRun:
     def progress(self) -> Mapping[Partition, int]:
         return {at: each.next for at, each in list(self._progress.items()) if each.next is not None}
 
-    def lags(self, lag: Mapping[str, int]) -> None:
+    def measured(self, lag: Mapping[str, int]) -> None:
         for topic, records in lag.items():
             metrics.SINK_LAG_RECORDS.labels(self.name, topic).set(records)
+        self._waiting.set(self._leads.count)
+        self._up.set(not self._gate.is_down)
 
     # --- taking in ----------------------------------------------------------------------------------------------------
 
@@ -140,7 +142,6 @@ class TargetRun:
             self._failed(error)
         finally:
             self._handed -= len(messages)
-        self._waiting.set(self._leads.count)
 
     def _take_one(self, message: Message) -> None:
         topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
@@ -188,7 +189,6 @@ class TargetRun:
             finally:
                 self._gate.leave(alone, answer)
             if answer is not None:
-                self._up.set(not self._gate.is_down)
                 await self._conclude(line, delivery, answer)
 
     @contextlib.contextmanager
@@ -285,7 +285,6 @@ class TargetRun:
             progress.finish(offset)
             if progress.ahead() > MOST_AHEAD and (oldest := progress.oldest()) is not None:
                 self._hurry((topic, partition, oldest))
-        self._waiting.set(self._leads.count)
         if self.room() > 0:
             self._intake.has_room.set()
 

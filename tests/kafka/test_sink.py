@@ -237,7 +237,7 @@ async def test_neither_a_target_that_is_down_nor_a_lead_that_hangs_stops_the_oth
         async with running(settings, config_of(others_down=down, others=good)):
             write(settings, *sent)
             await soon(lambda: len(webhook.effects) == 190)
-            assert 'leadlane_sink_target_up{target="others-down"} 0.0' in exposition().decode()
+            await soon(lambda: 'leadlane_sink_target_up{target="others-down"} 0.0' in exposition().decode())
             assert len({got.id for got in lame.got}) <= 40
             is_down = False
             await soon(lambda: len(lame.effects) == len(sent))
