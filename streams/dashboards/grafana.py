@@ -16,6 +16,7 @@ TAG = "leadlane"
 SOURCE = parts.DataSourceRef(type_val="prometheus", uid="${datasource}")
 SINCE, REFRESH = "now-6h", "30s"
 LETTERS = "ABCDEFGH"
+NEWEST_ONLY: tuple[Kind, ...] = ("bars", "names")  # what was there before and is no more is not shown
 LIMIT_LINES = (parts.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [6, 6]}),
                parts.DynamicConfigValue("custom.fillOpacity", 0),
                parts.DynamicConfigValue("custom.lineWidth", 1))  # fmt: skip
@@ -71,14 +72,15 @@ def _variable(choice: Choice) -> dashboard.QueryVariable:
     )
 
 
-def _query(letter: str, query: Query) -> prometheus.Dataquery:
-    return prometheus.Dataquery().ref_id(letter).expr(query.expr).legend_format(query.legend).range()
+def _query(letter: str, query: Query, kind: Kind) -> prometheus.Dataquery:
+    made = prometheus.Dataquery().ref_id(letter).expr(query.expr).legend_format(query.legend)
+    return made.instant() if kind in NEWEST_ONLY else made.range()
 
 
 def _common(made: Any, panel: Panel) -> Any:
     made = made.title(panel.title).description(panel.advice).unit(panel.unit).datasource(SOURCE)
     for letter, query in zip(LETTERS, panel.queries, strict=False):
-        made = made.with_target(_query(letter, query))
+        made = made.with_target(_query(letter, query, panel.kind))
     steps = [parts.Threshold(None, panel.base), *(parts.Threshold(step.value, step.colour) for step in panel.steps)]
     made = made.thresholds(dashboard.ThresholdsConfig().mode(parts.ThresholdsMode.ABSOLUTE).steps(steps))
     if panel.least is not None:

@@ -152,12 +152,14 @@ STEADY = Row(
         ),
         Panel(
             "Fairness",
-            "Each declared group against the one that fares best: selection, missed, wait. Below the policy's ratio and"
-            " beyond chance it is an alarm. Only groups that the policy declares and that are large enough are shown.",
+            "The lowest ratios of declared groups against the one that fares best: selection, missed, wait. Below the"
+            " policy's ratio and beyond chance it is an alarm. Only groups that the policy declares and that are large"
+            " enough are shown.",
             "none",
-            (Query("leadlane_fairness_ratio", "{{group}} {{value}} {{ratio}}"), target("fairness")),
+            (Query("bottomk(9, leadlane_fairness_ratio)", "{{group}} {{value}} {{ratio}}"), target("fairness")),
+            "bars",
+            most=1.0,
             empty="no declared group is large enough",
-            dashed=BOUNDS,
         ),
         Panel(
             "Alarms of governance, by kind",
