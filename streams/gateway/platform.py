@@ -37,6 +37,14 @@ PLATFORMS: dict[str, str] = {
 class Unauthorized(LeadlaneError):
     """The request is not from whom it says: answered 401. The text says what was expected, never a secret."""
 
+    status = 401
+
+
+class Unproven(Unauthorized):
+    """Whether it is cannot be said before the operator has done something: answered 503, so that it is sent again."""
+
+    status = 503
+
 
 class BadRequest(LeadlaneError):
     """The body as a whole cannot be read: answered 400."""

@@ -117,7 +117,8 @@ class Receiver:
             reply = await self.deliver(line, reading, incoming)
         except Unauthorized as error:
             self._say_refused(line, error)
-            return Reply(401, b"unauthorized\n")
+            later = self._limits.retry_after_seconds if error.status == 503 else None
+            return Reply(error.status, b"unauthorized\n" if later is None else b"send again later\n", later)
         except BadRequest as error:
             return Reply(400, f"{error.args[0]}\n".encode(errors="replace"))
         line.seconds.observe(time.perf_counter() - started)

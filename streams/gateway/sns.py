@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import Field
 
 from streams.gateway.payloads import json_from, millis_from, text_at
-from streams.gateway.platform import BadRequest, Incoming, Options, Unauthorized
+from streams.gateway.platform import BadRequest, Incoming, Options, Unauthorized, Unproven
 from streams.gateway.signing import check_age, from_base64
 
 LOG = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Sns:
             except (OSError, ValueError) as error:
                 raise ValueError(f"{options.certificates}: expected a certificate in PEM, but: {error}") from None
         elif not options.certificates.is_dir():
-            LOG.warning("%s is not there: until it is, every message of SNS is refused", options.certificates)
+            LOG.warning("%s is not there: until it is, messages of SNS are answered 503", options.certificates)
 
     def authenticate(self, incoming: Incoming) -> None:
         """The message is signed by Amazon, of a topic of ours, and young. Raises Unauthorized."""
@@ -109,12 +109,11 @@ class Sns:
         try:
             certificate = self._certificate(path if path.is_file() else path / name)
         except (OSError, ValueError):
-            raise Unauthorized(
-                f"{name} is no certificate in the folder of them, expected it: download it there"
-            ) from None
+            # Amazon changes it now and then. SNS gives a message up at an answer of 4xx, and repeats it at 503.
+            raise Unproven(f"{name} is no certificate in the folder of them, expected it: download it there") from None
         at = datetime.fromtimestamp(now / 1000, UTC)
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-            raise Unauthorized(f"the certificate {name} is not valid at this time, expected a newer one in the folder")
+            raise Unproven(f"the certificate {name} is not valid at this time, expected a newer one in the folder")
         key = certificate.public_key()
         if not isinstance(key, rsa.RSAPublicKey):
             raise Unauthorized(f"the certificate {name} holds no RSA key, expected one")

@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from streams.core.events import ActivitySignal, ReplySignal
 from streams.gateway.config import BadGatewayConfig, Source
-from streams.gateway.platform import Incoming, Unauthorized
+from streams.gateway.platform import Incoming, Unauthorized, Unproven
 from streams.gateway.ses import Ses, SesOptions
 from streams.gateway.sns import _get
 from streams.gateway.tokens import token_of
@@ -265,7 +265,6 @@ def test_wrong_old_and_foreign_messages_are_refused(ses: Source, folder: Path) -
                 url.replace("https", "http"),
                 "https://[",
                 url.replace(NAME, "../../etc/passwd"),
-                url.replace("f3ec", "aaaa"),  # not in the folder
                 "",
             )
         ),
@@ -278,10 +277,21 @@ def test_wrong_old_and_foreign_messages_are_refused(ses: Source, folder: Path) -
     assert told(ses, signed(message)).items
 
 
+def test_a_certificate_that_is_not_there_yet_is_waited_for(ses: Source, folder: Path) -> None:
+    """Amazon changes its certificate now and then; SNS gives up at 4xx, so this is answered 503 until it is there."""
+    message, newer = notification(sample_json("ses/delivery.json")), NAME.replace("f3ec", "aaaa")
+    incoming = signed(message, SigningCertURL=message["SigningCertURL"].replace("f3ec", "aaaa"))
+    with pytest.raises(Unproven, match="download it there") as refused:
+        told(ses, incoming)
+    assert refused.value.status == 503
+    (folder / newer).write_bytes(certificate())
+    assert told(ses, incoming).items
+
+
 def test_a_certificate_that_has_run_out_is_refused(tmp_path: Path, folder: Path) -> None:
     (folder / NAME).write_bytes(certificate(days=-1))
     source = shipped("ses.yaml", tmp_path, {"/etc/leadlane/sns": str(folder)})["ses"]
-    with pytest.raises(Unauthorized, match="not valid at this time"):
+    with pytest.raises(Unproven, match="not valid at this time"):
         told(source, signed(notification(sample_json("ses/delivery.json"))))
 
 
