@@ -10,7 +10,15 @@ from streams.kafka.admin import Difference, Found, Wanted, differences, plan, to
 from streams.topics import CASES_OPEN, INPUTS, POLICIES, PROFILES, STATE, TOPICS
 
 WANTED = Wanted(
-    "signals.scores", 12, 3, {"cleanup.policy": "delete", "retention.ms": "1000", "min.insync.replicas": "2"}
+    "signals.scores",
+    12,
+    3,
+    {
+        "cleanup.policy": "delete",
+        "retention.ms": "1000",
+        "min.insync.replicas": "2",
+        "max.compaction.lag.ms": "500",
+    },
 )
 AS_WANTED = Found(12, 3, {**WANTED.config, "segment.bytes": "1"})
 
@@ -48,6 +56,7 @@ def test_more_safety_than_declared_is_no_difference(more: Found) -> None:
         (found(retention_ms="999"), ("retention.ms", "1000", "999")),
         (found(min_insync_replicas="1"), ("min.insync.replicas", "2", "1")),
         (found(cleanup_policy="compact,delete"), ("cleanup.policy", "delete", "compact,delete")),
+        (found(max_compaction_lag_ms="9223372036854775807"), ("max.compaction.lag.ms", "500", "9223372036854775807")),
         (replace(AS_WANTED, replication=2), ("replication factor", "3", "2")),
         (replace(AS_WANTED, partitions=6), ("partitions", "12", "6")),
         (replace(AS_WANTED, partitions=24), ("partitions", "12", "24")),
