@@ -18,14 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine import Engine, images
-from services import read, words
+from services import differences, read, words
 from traffic import Receiver, routed, send, value_of
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # `streams`, for Kafka's jars, and tests.containers
 from tests.containers import free_ports
 
 LEADS = 150
-READY_SECONDS, TAKEOVER_SECONDS, STOP_SECONDS = 60, 60, 15
+READY_SECONDS, TAKEOVER_SECONDS, STOP_SECONDS = 180, 120, 15  # for a machine that has other work
 LANES = 12
 IDLE_SECONDS = 10
 PROCESSES = ("worker-0", "worker-1", "lab", "gateway", "sink")
@@ -45,8 +45,8 @@ class Check:
         self.began = time.monotonic()
         self.prefix = f"leadlane-check-{int(time.time())}"
         self.started: list[str] = []
-        self.kafka, self.controller, self.registry, self.management, self.gateway, *web = free_ports(5 + len(PROCESSES))
-        self.web = dict(zip(PROCESSES, web, strict=True))
+        names = ("kafka", "controller", "registry", "management", "webhooks", *PROCESSES)
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))  # a process' own: for its health
         self.receiver = Receiver()
         self.document = read(self._files())
         for name, secret in self.document["secrets"].items():
@@ -59,7 +59,7 @@ class Check:
 
     def run(self, name: str, image: str, *, detach: bool = True) -> str:
         container = f"{self.prefix}-{name}"
-        command, *rest = words(self.document, name, container, image, self._environment(name))
+        command, *rest = words(self.document, name, container, image, differences(name, self.ports))
         own = ["--detach"] if detach else ["--rm"]
         if self.engine.name == "podman":  # which else puts a tmpfs on /tmp, /var/tmp and /run
             own += ["--read-only-tmpfs=false"] if "--read-only" in rest else []
@@ -87,10 +87,10 @@ class Check:
         return time.monotonic() - began
 
     def is_ready(self, name: str) -> bool:
-        return value_of(f"http://127.0.0.1:{self.web[name]}/ready") is not None
+        return value_of(f"http://127.0.0.1:{self.ports[name]}/ready") is not None
 
     def lanes(self, name: str) -> int:
-        return int(value_of(f"http://127.0.0.1:{self.web[name]}/metrics", "leadlane_lanes_open") or 0)
+        return int(value_of(f"http://127.0.0.1:{self.ports[name]}/metrics", "leadlane_lanes_open") or 0)
 
     def is_confined(self, name: str) -> None:
         """Not root, no capability, no new privileges, and not a single place to write to."""
@@ -102,8 +102,6 @@ class Check:
     def remove(self) -> None:
         for container in reversed(self.started):
             self.engine("rm", "--force", "--volumes", container, check=False)
-
-    # --- what is different from compose.yaml: the host's network has no names and one port for each -------------------
 
     def _files(self) -> dict[str, str]:
         token, secret, sink = (self.folder / name for name in ("gateway_token", "sink_secret", "sink.yaml"))
@@ -120,29 +118,6 @@ class Check:
             "SINK_CONFIG": str(sink),
             "LANES": str(LANES),
             "SEAL_SECRET": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
-        }
-
-    def _environment(self, name: str) -> dict[str, str]:
-        if name == "kafka":
-            broker, controller = f"PLAINTEXT://127.0.0.1:{self.kafka}", f"127.0.0.1:{self.controller}"
-            return {
-                "KAFKA_LISTENERS": f"{broker},CONTROLLER://{controller}",
-                "KAFKA_ADVERTISED_LISTENERS": broker,
-                "KAFKA_CONTROLLER_QUORUM_VOTERS": f"1@{controller}",
-            }
-        port = {
-            "lab": "LEADLANE_LAB_WEB_PORT",
-            "gateway": "LEADLANE_GATEWAY_WEB_PORT",
-            "sink": "LEADLANE_SINK_WEB_PORT",
-        }
-        own = {port.get(name, "LEADLANE_WEB_PORT"): str(self.web[name])} if name in self.web else {}
-        return {
-            **own,
-            "LEADLANE_BROKERS": f"127.0.0.1:{self.kafka}",
-            "LEADLANE_WEB_HOST": "127.0.0.1",
-            "LEADLANE_GATEWAY_HOST": "127.0.0.1",
-            "LEADLANE_GATEWAY_PORT": str(self.gateway),
-            "LEADLANE_SCHEMA_REGISTRY_URL": f"http://127.0.0.1:{self.registry}/apis/ccompat/v7",
         }
 
 
@@ -173,10 +148,10 @@ def removing(this: Check) -> Iterator[None]:
 
 def kafka_and_init(this: Check, built: dict[str, str]) -> None:
     services = this.document["services"]
-    for name, port, own in (("kafka", 9092, this.kafka), ("registry", 8080, this.registry)):
+    for name, port in (("kafka", 9092), ("registry", 8080)):
         test = services[name]["healthcheck"]["test"]
         assert f"/{port}" in test[-1], test
-        test[-1] = test[-1].replace(f"/{port}", f"/{own}")
+        test[-1] = test[-1].replace(f"/{port}", f"/{this.ports[name]}")
         this.run(name, built.get(name, services[name]["image"]))
         took = this.wait(f"{name} is healthy", lambda name=name: this.is_healthy(name), READY_SECONDS, name)
         this.say(f"{name} is healthy after {took:.1f} s")
@@ -204,13 +179,13 @@ def the_processes(this: Check, image: str) -> None:
 def webhooks_come_out(this: Check, prefix: str) -> None:
     leads = {f"{prefix}-{number}" for number in range(LEADS)}
     began = time.monotonic()
-    send(this.gateway, SECRET, leads)
+    send(this.ports["webhooks"], SECRET, leads)
     they_arrive(this, leads)
     this.say(f"{LEADS} leads: webhook in, routed, delivered once each, in {time.monotonic() - began:.1f} s")
 
 
 def they_arrive(this: Check, leads: set[str]) -> None:
-    broker = f"127.0.0.1:{this.kafka}"
+    broker = f"127.0.0.1:{this.ports['kafka']}"
     this.wait("every lead is delivered", lambda: leads <= set(this.receiver.leads), TAKEOVER_SECONDS, "sink")
     ids = routed(broker, leads)
     assert len(ids) == len(set(ids)), "a decision stands twice on leads.routed"
@@ -220,7 +195,7 @@ def they_arrive(this: Check, leads: set[str]) -> None:
 def a_killed_worker_is_replaced(this: Check) -> None:
     leads = {f"b-{number}" for number in range(LEADS)}
     this.engine("kill", "--signal", "KILL", this.container("worker-0"))
-    send(this.gateway, SECRET, leads)
+    send(this.ports["webhooks"], SECRET, leads)
     took = this.wait("worker-1 has every lane", lambda: this.lanes("worker-1") == LANES, TAKEOVER_SECONDS, "worker-1")
     they_arrive(this, leads)
     this.say(f"worker-0 killed: worker-1 has all lanes after {took:.1f} s, {LEADS} leads of meanwhile came out once")
@@ -238,14 +213,14 @@ def footprint(this: Check, when: str) -> None:
     """Memory and CPU of every process, as it says itself: what docs/operate.md sizes by."""
     measured = {}
     for name in PROCESSES:
-        page = f"http://127.0.0.1:{this.web[name]}/metrics"
+        page = f"http://127.0.0.1:{this.ports[name]}/metrics"
         memory, used = (
             value_of(page, f"process_{name}") or 0 for name in ("resident_memory_bytes", "cpu_seconds_total")
         )
         measured[name] = (memory / 1e6, used, time.monotonic())
     time.sleep(IDLE_SECONDS)
     for name, (memory, before, since) in measured.items():
-        used = (value_of(f"http://127.0.0.1:{this.web[name]}/metrics", "process_cpu_seconds_total") or 0) - before
+        used = (value_of(f"http://127.0.0.1:{this.ports[name]}/metrics", "process_cpu_seconds_total") or 0) - before
         this.say(f"{when}: {name} has {memory:.0f} MB and takes {used / (time.monotonic() - since):.1%} of a core")
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 COMPOSE = Path(__file__).parents[1] / "compose" / "compose.yaml"
+HOST = "127.0.0.1"
+WEB_PORT = {name: f"LEADLANE_{name.upper()}_WEB_PORT" for name in ("lab", "gateway", "sink")}
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -39,6 +41,34 @@ def words(document: dict[str, Any], name: str, container: str, image: str, envir
     if "entrypoint" in service:
         given += ["--entrypoint", service["entrypoint"][0]]
     return [*given, image, *service.get("command", ())]
+
+
+def differences(name: str, ports: Mapping[str, int]) -> dict[str, str]:
+    """What a service is told otherwise than in compose.yaml: the host's network has no names, and each port once."""
+    kafka, controller = f"{HOST}:{ports['kafka']}", f"{HOST}:{ports['controller']}"
+    if name == "kafka":
+        return {
+            "KAFKA_LISTENERS": f"PLAINTEXT://{kafka},CONTROLLER://{controller}",
+            "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{kafka}",
+            "KAFKA_CONTROLLER_QUORUM_VOTERS": f"1@{controller}",
+        }
+    if name == "registry":
+        return {
+            "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": kafka,
+            "QUARKUS_HTTP_HOST": HOST,
+            "QUARKUS_HTTP_PORT": str(ports["registry"]),
+            "QUARKUS_MANAGEMENT_HOST": HOST,
+            "QUARKUS_MANAGEMENT_PORT": str(ports["management"]),
+        }
+    own = {WEB_PORT.get(name, "LEADLANE_WEB_PORT"): str(ports[name])} if name in ports else {}
+    return {
+        **own,
+        "LEADLANE_BROKERS": kafka,
+        "LEADLANE_WEB_HOST": HOST,
+        "LEADLANE_GATEWAY_HOST": HOST,
+        "LEADLANE_GATEWAY_PORT": str(ports["webhooks"]),
+        "LEADLANE_SCHEMA_REGISTRY_URL": f"http://{HOST}:{ports['registry']}/apis/ccompat/v7",
+    }
 
 
 def _mounts(document: dict[str, Any], service: dict[str, Any]) -> list[str]:
