@@ -22,15 +22,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams import metrics
 from streams.errors import BrokerUnreachable, LeadlaneError, LoginRefused
 from streams.gateway.config import Limits
+from streams.gateway.receipts import Busy, Flight, Receipt, Record, receipt_of
 from streams.gateway.seen import Seen
 from streams.gateway.tails import Place, TailReader, Tails
+from streams.gateway.watch import Watch
 from streams.kafka.access import QUIET, login_explained
 from streams.kafka.security import confluent_config
 from streams.settings import Settings
@@ -38,8 +40,6 @@ from streams.topics import MAX_DEAD_LETTER_BYTES
 
 BUSY_POLL_SECONDS = 0.002
 IDLE_POLL_SECONDS = 0.1
-LOOK_SECONDS = 0.1  # between two looks at the oldest record on its way
-PROBE_SECONDS = 0.5
 ANSWER_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
 LINGER_MS = 5
@@ -57,64 +57,6 @@ NOT_TAKEN = frozenset(
 log = logging.getLogger(__name__)
 
 
-class Record(NamedTuple):
-    """A record ready for Kafka. `name` is its ce_id."""
-
-    name: str
-    topic: str
-    key: bytes | None
-    value: bytes
-    headers: list[tuple[str, bytes]]
-
-
-class Busy(LeadlaneError):
-    """Nothing new is taken now: answered 503."""
-
-
-class Receipt:
-    """What became of one request's records: `sent` by it, `left` unacknowledged."""
-
-    __slots__ = ("left", "refused", "sent", "whole")
-
-    def __init__(self, left: int) -> None:
-        self.left, self.sent = left, 0
-        self.refused: str | None = None  # what Kafka said of a record that it does not take
-        self.whole: asyncio.Future[None] | None = None  # made when something is left
-
-    async def within(self, seconds: float) -> None:
-        """Wait until nothing is left, at most so long."""
-        if self.left and self.whole is not None:
-            timer = asyncio.get_running_loop().call_later(seconds, self._end)
-            try:
-                await self.whole
-            finally:
-                timer.cancel()
-
-    def _end(self) -> None:
-        if self.whole is not None and not self.whole.done():
-            self.whole.set_result(None)
-
-    def settle(self, refused: str | None = None) -> None:
-        """One of the records is answered."""
-        self.left -= 1
-        self.refused = self.refused or refused
-        if not self.left:
-            self._end()
-
-
-class _Flight:
-    """A record on its way, and the requests that wait for it."""
-
-    __slots__ = ("_landed", "receipts", "record", "since")
-
-    def __init__(self, record: Record, since: float, landed: Callable[[_Flight, KafkaError | None, Message], None]):
-        self.record, self.since, self._landed = record, since, landed
-        self.receipts: list[Receipt] = []
-
-    def delivered(self, error: KafkaError | None, message: Message) -> None:
-        self._landed(self, error, message)
-
-
 class Acceptor:
     """The one way onto Kafka of a gateway process."""
 
@@ -129,34 +71,33 @@ class Acceptor:
         self._settings, self._limits, self._seen, self._tails = settings, limits, seen, tails
         self._make_producer = make_producer
         self._producer: Any = None
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[str, Flight] = {}
         self._bytes = 0
         self._next_offset: dict[Place, int] = {}
         self._problem: str | None = "not started"
-        self._down = False  # nobody answers
-        self._late = False  # somebody answers, but not for what is on its way
-        self._look_at = 0.0
+        self._watch = Watch(limits.away_after_seconds, self._ask)
         self._pumping: asyncio.TimerHandle | None = None
         self._idle = True
         self._asking = asyncio.Lock()  # a producer is not ended while a thread asks it something
         self._deaf = False  # what an ending producer says comes from another thread, and is found on the topics
         self._closing = False
-        self._probing: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
 
     # --- for requests -------------------------------------------------------------------------------------------------
 
     def knows(self, name: str) -> bool:
         """Whether the record is written or on its way."""
-        return name in self._flights or name in self._seen
+        return bool(self._next_offset) and (name in self._flights or name in self._seen)
 
     def accept(self, records: Sequence[Record], known: Sequence[str] = ()) -> Receipt:
         """Hand these records over, those that are known left out. Busy: none of them was taken.
 
         `known`: names of records that are known and were not made again; the receipt is for them too.
         """
+        if not self._next_offset:  # a thread is still filling in what is known
+            raise Busy(str(self._problem))
         new: dict[str, Record] = {}
-        waiting: list[_Flight] = []
+        waiting: list[Flight] = []
         for record in records:
             if (flight := self._flights.get(record.name)) is not None:
                 waiting.append(flight)
@@ -170,7 +111,7 @@ class Acceptor:
         if (new or waiting) and (busy := self.busy()) is not None:
             raise Busy(busy)
         flights = [self._flight(record) for record in new.values()]
-        receipt = self._receipt_of(waiting + flights)
+        receipt = receipt_of(waiting + flights)
         receipt.sent = len(flights)
         for flight in flights:
             self._produce(flight)
@@ -182,10 +123,8 @@ class Acceptor:
         """Why nothing new is taken now; None: it is."""
         if self._problem is not None:
             return self._problem
-        if self._down:
-            return "Kafka is away"
-        if self._late:
-            return f"Kafka has not acknowledged a record for {self._limits.away_after_seconds:g} s"
+        if (away := self._watch.problem()) is not None:
+            return away
         if len(self._flights) >= self._limits.in_flight_records or self._bytes >= self._limits.in_flight_bytes:
             return f"{len(self._flights):,} records are on their way, expected fewer"
         return None
@@ -197,15 +136,6 @@ class Acceptor:
     @property
     def in_flight(self) -> int:
         return len(self._flights)
-
-    @staticmethod
-    def _receipt_of(flights: Sequence[_Flight]) -> Receipt:
-        receipt = Receipt(len(flights))
-        if flights:
-            receipt.whole = asyncio.get_running_loop().create_future()
-        for flight in flights:
-            flight.receipts.append(receipt)
-        return receipt
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
@@ -220,7 +150,7 @@ class Acceptor:
             except LoginRefused:
                 raise
             except BrokerUnreachable as error:
-                self._say_down(str(error))
+                self._watch.say_down(str(error))
                 await asyncio.sleep(AGAIN_SECONDS)
         self._next_offset = dict(read.next_offset)
         log.info(
@@ -238,8 +168,9 @@ class Acceptor:
     async def close(self, seconds: float) -> None:
         """Wait for what is on its way, at most so long, then end the producer."""
         self._problem, self._closing = "stopping", True
+        self._watch.close()
         if self._flights:
-            await self._receipt_of(list(self._flights.values())).within(seconds)
+            await receipt_of(list(self._flights.values())).within(seconds)
         if self._pumping is not None:
             self._pumping.cancel()
         if self._flights:
@@ -252,8 +183,8 @@ class Acceptor:
 
     def _take_up(self) -> None:
         self._producer = self._make_producer(self._config())
-        self._problem, self._down, self._deaf = None, False, False
-        metrics.GATEWAY_KAFKA_UP.set(1)
+        self._problem, self._deaf = None, False
+        self._watch.say_up()
         self._pump()
 
     def _config(self) -> dict[str, Any]:
@@ -273,12 +204,12 @@ class Acceptor:
             reconnect_backoff_max_ms=1_000,
         ) | {"error_cb": self._complained, "logger": QUIET}
 
-    def _flight(self, record: Record) -> _Flight:
-        flight = self._flights[record.name] = _Flight(record, time.monotonic(), self._landed)
+    def _flight(self, record: Record) -> Flight:
+        flight = self._flights[record.name] = Flight(record, time.monotonic(), self._landed)
         self._bytes += len(record.value)
         return flight
 
-    def _produce(self, flight: _Flight) -> None:
+    def _produce(self, flight: Flight) -> None:
         _, topic, key, value, headers = flight.record
         try:
             self._producer.produce(topic, value, key, on_delivery=flight.delivered, headers=headers)
@@ -287,7 +218,7 @@ class Acceptor:
         except BufferError:
             self.renew("its queue is full")
 
-    def _landed(self, flight: _Flight, error: KafkaError | None, message: Message) -> None:
+    def _landed(self, flight: Flight, error: KafkaError | None, message: Message) -> None:
         if self._deaf or self._flights.get(flight.record.name) is not flight:
             return
         if error is not None:
@@ -299,17 +230,17 @@ class Acceptor:
             self._next_offset[place] = offset + 1
         self._written(flight)
 
-    def _written(self, flight: _Flight) -> None:
+    def _written(self, flight: Flight) -> None:
         self._seen.add(flight.record.name)
         self._gone(flight)
 
-    def _failed(self, flight: _Flight, error: KafkaError) -> None:
+    def _failed(self, flight: Flight, error: KafkaError) -> None:
         if error.code() in NOT_TAKEN:
             self._gone(flight, f"{flight.record.topic}: {error.str()}")
         else:
             self.renew(error.str())
 
-    def _gone(self, flight: _Flight, refused: str | None = None) -> None:
+    def _gone(self, flight: Flight, refused: str | None = None) -> None:
         del self._flights[flight.record.name]
         self._bytes -= len(flight.record.value)
         for receipt in flight.receipts:
@@ -321,9 +252,11 @@ class Acceptor:
         """Take acknowledgements in, and look now and then at what is overdue."""
         if self._producer is not None:
             self._producer.poll(0)
-        now = time.monotonic()
-        if now >= self._look_at:
-            self._look(now)
+        if self._watch.is_due(now := time.monotonic()):
+            oldest = next(iter(self._flights.values()), None)
+            self._watch.look(now, None if oldest is None else oldest.since)
+            metrics.GATEWAY_IN_FLIGHT.set(len(self._flights))
+            metrics.GATEWAY_KAFKA_UP.set(self._problem is None and self._watch.problem() is None)
         self._idle = not self._flights
         self._pump_in(IDLE_POLL_SECONDS if self._idle else BUSY_POLL_SECONDS)
 
@@ -333,46 +266,15 @@ class Acceptor:
         self._idle = seconds == IDLE_POLL_SECONDS
         self._pumping = asyncio.get_running_loop().call_later(seconds, self._pump)
 
-    def _look(self, now: float) -> None:
-        self._look_at = now + LOOK_SECONDS
-        oldest = next(iter(self._flights.values()), None)
-        late = oldest is not None and now - oldest.since > self._limits.away_after_seconds
-        if late != self._late:
-            self._late = late
-            log.warning("Kafka is late with acknowledgements" if late else "Kafka acknowledges again")
-        metrics.GATEWAY_IN_FLIGHT.set(len(self._flights))
-        metrics.GATEWAY_KAFKA_UP.set(not (self._down or late or self._problem))
-
-    # --- is somebody there? -------------------------------------------------------------------------------------------
-
     def _complained(self, error: KafkaError) -> None:
-        """The client library's word on connections: not an error of a record, but a reason to look."""
-        lost = error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
-        if lost and not self._deaf and (self._probing is None or self._probing.done()):
-            self._probing = asyncio.get_running_loop().create_task(self._probe(error.str()))
+        if not self._deaf:
+            self._watch.complained(error)
 
-    async def _probe(self, reason: str) -> None:
-        """Ask until somebody answers."""
-        while not self._closing:
-            async with self._asking:
-                if self._producer is None:
-                    return
-                try:
-                    await asyncio.to_thread(self._producer.list_topics, timeout=ANSWER_SECONDS)
-                except KafkaException as error:
-                    self._say_down(f"{reason}; {error.args[0].str()}")
-                else:
-                    if self._down:
-                        self._down = False
-                        log.info("Kafka is back")
-                    return
-            await asyncio.sleep(PROBE_SECONDS)
-
-    def _say_down(self, reason: str) -> None:
-        metrics.GATEWAY_KAFKA_UP.set(0)
-        if not self._down:
-            self._down = True
-            log.warning("Kafka is away: %s", reason)
+    async def _ask(self) -> None:
+        """Raises KafkaException when nobody answers."""
+        async with self._asking:
+            if self._producer is not None:
+                await asyncio.to_thread(self._producer.list_topics, timeout=ANSWER_SECONDS)
 
     # --- a new producer -----------------------------------------------------------------------------------------------
 
@@ -395,7 +297,7 @@ class Acceptor:
                 read = await asyncio.to_thread(self._tails.from_offsets, starts, found.add)
                 break
             except LeadlaneError as error:
-                self._say_down(str(error))
+                self._watch.say_down(str(error))
                 await asyncio.sleep(AGAIN_SECONDS)
         self._next_offset |= read.next_offset
         for flight in [flight for name, flight in self._flights.items() if name in found]:

@@ -10,8 +10,8 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-from streams.gateway.accept import Record
 from streams.gateway.platform import Item
+from streams.gateway.receipts import Record
 from streams.lane.deadletters import ID_LIMIT, TEXT_LIMIT, DeadLetter, Header
 from streams.lane.wire import Wire, time_text
 from streams.topics import DEAD_LETTERS

@@ -18,9 +18,10 @@ from multidict import CIMultiDict
 
 from streams.core.sources import SourcePosition
 from streams.errors import LeadlaneError
-from streams.gateway.accept import Acceptor, Busy, Record
+from streams.gateway.accept import Acceptor
 from streams.gateway.letters import headers_of
 from streams.gateway.platform import Incoming, Reading
+from streams.gateway.receipts import Busy, Record
 from streams.gateway.receive import Line, Receiver
 from streams.kafka.security import confluent_config
 from streams.lane.unreadable import UnreadableRecord

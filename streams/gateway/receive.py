@@ -23,11 +23,12 @@ from streams import metrics
 from streams.core.events import Event
 from streams.core.resync import ResyncRequest
 from streams.errors import LeadlaneError
-from streams.gateway.accept import Acceptor, Busy, Record
+from streams.gateway.accept import Acceptor
 from streams.gateway.config import GatewayConfig, Source
 from streams.gateway.letters import headers_of, letter_of
 from streams.gateway.limits import Rate, check_depth
 from streams.gateway.platform import Answer, BadRequest, Incoming, Item, Reading, Unauthorized, Unmappable
+from streams.gateway.receipts import Busy, Record
 from streams.kafka.codec import event_headers
 from streams.lane.wire import MAX_VALUE_BYTES, Wire
 from streams.privacy.sealer import Sealer

@@ -13,8 +13,9 @@ import pytest
 from confluent_kafka import KafkaError
 
 from streams.errors import BrokerUnreachable
-from streams.gateway.accept import Acceptor, Busy, Receipt, Record
+from streams.gateway.accept import Acceptor
 from streams.gateway.config import Limits
+from streams.gateway.receipts import Busy, Receipt, Record
 from streams.gateway.seen import Seen
 from streams.gateway.tails import Tails
 from tests.gateways import FakeKafka, an_acceptor
