@@ -148,14 +148,16 @@ class Intake:
             self._target.deliver(messages)
 
     def _complain(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._FENCED or error.code() == KafkaError.FENCED_INSTANCE_ID:
+        """Only what is fatal ends the client, the rest it mends itself."""
+        if error.code() != KafkaError._FATAL:
+            log.warning("group %s: %s; Kafka's client tries again", self.group, error.str())
+            return
+        if "fenced" in error.str():  # the client wraps the broker's code in its own
             raise TwinSlot(
                 f"group {self.group}: another sink has taken the slot {self._slot!r}. Expected one live sink per slot: "
                 f"give each its own {variable('slot')}."
             )
-        if error.fatal():
-            raise KafkaException(error)
-        log.warning("group %s: %s; Kafka's client tries again", self.group, error.str())
+        raise KafkaException(error)
 
     def _pause(self, wanted: bool) -> None:
         """A member that is full goes on asking for its partitions, so that the group does not take it for dead."""

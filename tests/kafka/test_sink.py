@@ -22,6 +22,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.commands.sink import AlreadyRedriven, sink
 from streams.core.effects import AnswerRequest, CommandCadence, Effect
+from streams.errors import MissingTopic
 from streams.kafka import admin
 from streams.kafka.codec import wire_for
 from streams.kafka.embedded import EmbeddedBroker
@@ -29,10 +30,12 @@ from streams.kafka.sender import Sender
 from streams.metrics import exposition
 from streams.settings import Settings, load_settings
 from streams.sink.config import SinkConfig, sink_from
+from streams.sink.intake import TwinSlot
 from streams.sink.sink import Sink
-from streams.topics import CADENCES, PARKED, VERDICTS
+from streams.topics import CADENCES, LEAD_SCORES, PARKED, VERDICTS
 from tests.factories import a_cadence_command, a_verdict
 from tests.kafka import lanes
+from tests.kafka.conftest import delete_topics
 from tests.lanes import partition_of
 from tests.webhooks import SECRET, Does, Got, a_webhook
 
@@ -356,3 +359,24 @@ async def test_two_sinks_share_the_work_and_a_target_that_asks_for_time_gets_it(
     for effect in sent[:40]:
         assert webhook.of(effect.lead_id) == ids(sent, effect.lead_id)
     assert webhook.overlapping == set()
+
+
+async def test_of_two_sinks_under_one_slot_the_first_says_so_and_ends(broker: EmbeddedBroker) -> None:
+    settings = settings_for(broker, app_id="twins")
+    with a_webhook() as webhook:
+        config = config_of(twins=a_target(webhook.url))
+        first = Sink(settings, config)
+        work = asyncio.create_task(first.run())
+        await soon(lambda: first.not_ready() is None)
+        async with running(settings, config):
+            with pytest.raises(TwinSlot, match="LEADLANE_SLOT"):
+                await asyncio.wait_for(work, LIMIT_SECONDS)
+            write(settings, *commands(["twins-0"], 1, "t"))
+            await soon(lambda: len(webhook.effects) == 1)
+
+
+async def test_topics_that_are_missing_are_named_at_the_start(broker: EmbeddedBroker) -> None:
+    settings = settings_for(broker, app_id="missing")
+    delete_topics(settings.brokers, LEAD_SCORES.name)
+    with pytest.raises(MissingTopic, match=r"leads\.scores"):
+        await Sink(settings, config_of(missing=a_target("https://x.example", "{leads.scores: }"))).run()
