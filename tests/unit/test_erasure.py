@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from streams.core.effects import AnswerRequest, CommandCadence, ErasureReceipt, RecordDecision, UpdateCase
 from streams.core.events import Event
+from streams.core.state import Known, unpack
 from streams.lane.erasures import ERASED_FOR_MS, MOST, Erasures, hash_of
 from streams.lane.processor import ERASED, ERASURES, KEPT, Batch, due_at
 from tests.factories import DAY, HOUR, LEAD, T0, a_profile, a_request, a_score, an_erasure, an_ooto
@@ -107,6 +108,13 @@ def test_what_happens_after_the_request_makes_a_new_lead() -> None:
     lane.run(arrive([a_score(7, occurred_at=NOW + 1)], 10), NOW + HOUR)
     assert set(lane.states) == {LEAD.encode()}
     assert b"Example" not in lane.states[LEAD.encode()]
+
+
+def test_what_happens_after_the_request_in_the_same_batch_finds_nothing_of_before() -> None:
+    lane = a_lane(a_profile(vip=True))
+    lane.run([*arrive([an_erasure(occurred_at=NOW)], 9), *arrive([a_score(7, occurred_at=NOW + 1)], 10)], NOW)
+    (packed,) = lane.states.values()
+    assert unpack(packed).known == Known()
 
 
 def test_a_request_from_the_future_covers_what_is_past_and_no_more() -> None:
