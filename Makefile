@@ -17,7 +17,7 @@ COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.leadlane/compiled
 # What turns deploy/k8s into what is sent to a cluster; `go` makes it where it is not there.
 KUSTOMIZE := sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 
-.PHONY: up down check-deploy kustomize help setup demo test test-compiled check lint type schemas wheel bench replay fuzz generate dashboards check-prometheus pictures constraints clean
+.PHONY: sbom audit up down check-deploy kustomize help setup demo test test-compiled check lint type schemas wheel bench replay fuzz generate dashboards check-prometheus pictures constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -97,6 +97,14 @@ kustomize:
 
 fuzz: setup ## a worker under broken messages, each accounted for (ARGS='--messages 20000'; the default takes a while)
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+sbom: setup ## dist/sbom.cdx.json: what is installed, as a CycloneDX bill of materials
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json .venv
+	@echo "dist/sbom.cdx.json: $$(grep -c '"bom-ref"' dist/sbom.cdx.json) parts"
+
+audit: setup ## known vulnerabilities of what is installed; says so when no source answers (ARGS='--osv PyPI-all.zip' works offline)
+	@$(BIN)/python -m tests.audit $(ARGS)
 
 generate: setup ## write docs/reference and Grafana's dashboards from the code
 	@$(BIN)/python -m streams.reference

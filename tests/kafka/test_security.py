@@ -36,11 +36,11 @@ from tests.factories import a_score, an_intent
 from tests.gateways import SECRET as GATEWAY_SECRET
 from tests.gateways import a_config
 from tests.gateways import a_score as a_notification
+from tests.kafka.gateways import Client
 from tests.kafka.guarded import LANES, SEAL_SECRET, Guarded
 from tests.kafka.labs import examples, kept, send_examples, wait_for
 from tests.kafka.lanes import until
 from tests.kafka.test_feed import files
-from tests.kafka.test_gateway import Client
 from tests.kafka.test_sink import a_target, commands, config_of, write
 from tests.kafka.test_sink import running as delivering
 from tests.webhooks import SECRET as HOOK_SECRET
