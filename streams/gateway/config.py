@@ -63,6 +63,7 @@ class SourceConfig(BaseModel):
     lead_id: Any = None  # field rule for every rule that states none
     unmatched: Literal["ignore", "dead"] = "ignore"  # an item that no rule takes
     rate_per_second: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    body_bytes: Annotated[int, Field(ge=1_000, le=50_000_000)] | None = None  # instead of the limits': mails are larger
     rules: tuple[RuleConfig, ...] = ()
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """What a platform said and no rule could take, kept on dead.letters as it came: the whole body, and why.
 
 Law of this module: of the request's headers those are left out that prove who sent it. A retry of the same body is the
-same letter.
+same letter. A letter fits the topic, whatever came.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from streams.gateway.platform import Item
 from streams.gateway.receipts import Record
 from streams.lane.deadletters import ID_LIMIT, TEXT_LIMIT, DeadLetter, Header
 from streams.lane.wire import Wire, time_text
-from streams.topics import DEAD_LETTERS
+from streams.topics import DEAD_LETTERS, MAX_DEAD_LETTER_BYTES
 
 NOWHERE = -1  # partition, offset and lane of what was in no topic
 SECRETS = re.compile(r"authorization|cookie|signature|token|secret|password|api-?key|csrf", re.IGNORECASE)
 FAULTS_SHOWN = 10
+BODY_BYTES = MAX_DEAD_LETTER_BYTES - 100_000  # beside the headers of the request and the text
 REMEDY = (
     "Kept in dead.letters; mend the rules (`leadlane gateway check`) or the sender, then `leadlane gateway redrive`."
 )
@@ -36,13 +37,15 @@ def letter_of(
     """The record for dead.letters. `item` is stated when it is the only one that failed."""
     topic = f"gateway/{source}"
     shown = "; ".join(faults[:FAULTS_SHOWN]) + ("" if len(faults) <= FAULTS_SHOWN else f"; and {len(faults)} in all")
+    if len(body) > BODY_BYTES:  # a mail with attachments: Kafka would refuse it for ever
+        shown = f"only {BODY_BYTES:,} of {len(body):,} bytes are kept here; {shown}"
     letter = DeadLetter(
         topic=topic,
         partition=NOWHERE,
         offset=NOWHERE,
         timestamp=at,
         key=None,
-        value=body,
+        value=body[:BODY_BYTES],
         headers=kept(headers),
         error_class="UnmappableItem",
         error_text=f"{topic}: {shown}. {REMEDY}"[:TEXT_LIMIT].encode(errors="backslashreplace").decode(),

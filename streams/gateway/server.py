@@ -85,7 +85,7 @@ class Doors:
         try:
             reply = await self._reply(line, request)
         except TooLarge:
-            reply = Reply(413, f"body is larger than {self._limits.body_bytes:,} bytes\n".encode())
+            reply = Reply(413, f"body is larger than {self._most(line):,} bytes\n".encode())
         except TooMuch:
             reply = Reply(503, b"too many bodies at once, send again later\n", self._limits.retry_after_seconds)
         except TimeoutError:
@@ -112,11 +112,16 @@ class Doors:
             return Reply(503, b"stopping, send again\n", 1)
         if (encoding := request.headers.get("Content-Encoding", "identity")) != "identity":
             return Reply(415, f"Content-Encoding is {encoding[:40]}, expected none\n".encode(errors="replace"))
-        return await self._receiver.take(line, self._incoming(request, await self._body(request)))
+        return await self._receiver.take(line, self._incoming(request, await self._body(request, self._most(line))))
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
+    def _most(self, line: Line | None) -> int:
+        """The bytes of a body that a source takes."""
+        own = None if line is None else line.source.config.body_bytes
+        return self._limits.body_bytes if own is None else own
+
+    async def _body(self, request: web.BaseRequest, most: int) -> bytes:
         """The whole body. Raises TooLarge, TimeoutError."""
-        most, content = self._limits.body_bytes, request.content
+        content = request.content
         if (stated := request.content_length) is not None and stated > most:
             raise TooLarge
         if content.is_eof():  # it came with its headers, as nearly all do
@@ -127,9 +132,9 @@ class Doors:
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         async with asyncio.timeout(self._limits.answer_within_seconds):
-            return await self._in_pieces(content)
+            return await self._in_pieces(content, most)
 
-    async def _in_pieces(self, content: StreamReader) -> bytes:
+    async def _in_pieces(self, content: StreamReader, most: int) -> bytes:
         """A body as it comes; many large ones at once are more than memory should hold."""
         parts: list[bytes] = []
         size = 0
@@ -137,7 +142,7 @@ class Doors:
             while part := await content.readany():
                 size += len(part)
                 self._held += len(part)
-                if size > self._limits.body_bytes:
+                if size > most:
                     raise TooLarge
                 if self._held > self._limits.in_flight_bytes:
                     raise TooMuch

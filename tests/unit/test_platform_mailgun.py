@@ -14,10 +14,12 @@ import pytest
 from streams.core.events import ActivitySignal, ReplySignal
 from streams.core.reading.reader import read_reply
 from streams.core.reading.verdict import ReplyClass
-from streams.gateway.config import Source
+from streams.gateway.config import GatewayConfig, Limits, Source
 from streams.gateway.platform import BadRequest, Incoming, Unauthorized
 from streams.gateway.tokens import token_of
+from streams.topics import MAX_DEAD_LETTER_BYTES
 from tests.gateway_platforms import NOW, SECRET, address_lead, request, sample_json, shipped, signature, told
+from tests.gateways import serving
 
 JSON, TOKEN = {"Content-Type": "application/json"}, "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
 
@@ -282,3 +284,21 @@ def test_a_raw_body_that_is_no_mail_is_kept_as_it_came(mailgun: Source) -> None:
     found = told(mailgun, multipart({"recipient": "a@b.example", "body-mime": "nothing like a mail"}))
     assert found.items == ()
     assert "expected a mail" in found.reading.left[0].reason
+
+
+async def test_a_mail_with_large_attachments_comes_in_where_another_source_would_refuse_it(tmp_path: Path) -> None:
+    """Mailgun takes mails of 25 MB: a platform that hears 413 gives the reply up."""
+    sources = shipped("mailgun.yaml", tmp_path)
+    fields: dict[str, str | bytes] = {**a_mail(), "attachment-1": bytes(range(256)) * 40_000}
+    async with serving(GatewayConfig(sources, Limits(body_bytes=1_000_000)), clock_ms=lambda: NOW) as gateway:
+        big = multipart(fields)
+        assert len(big.body) > 10_000_000
+        assert (await gateway.send("POST", big.body, dict(big.headers), "/v1/mailgun"))[0] == 200
+        assert len(gateway.kafka.log["signals.replies"]) == 1
+        assert len(gateway.kafka.log["signals.replies"][0][2]) < 2_000
+        wrong = multipart({"recipient": "a@b.example", "body-mime": b"x" * 10_000_000}, token="t" * 50)
+        assert (await gateway.send("POST", wrong.body, dict(wrong.headers), "/v1/mailgun"))[0] == 200
+        ((_, _, letter),) = gateway.kafka.log["dead.letters"]
+        assert len(letter) < MAX_DEAD_LETTER_BYTES
+        assert b"of 10,000," in letter
+        assert (await gateway.send("POST", b"x" * 31_000_000, {}, "/v1/mailgun"))[0] == 413
