@@ -14,6 +14,8 @@ ENV = HERE / ".env"
 ENGINES = (  # (how compose is called, how images are built)
     (["docker", "compose"], ["docker", "build"]),
     (["podman-compose"], ["podman", "build", "--format", "docker"]),
+    # `make setup` brings one.
+    ([str(ROOT / ".venv/bin/podman-compose")], ["podman", "build", "--format", "docker"]),
     (["podman", "compose"], ["podman", "build", "--format", "docker"]),
 )
 NONE = """\

@@ -142,7 +142,7 @@ def test_the_first_start_makes_secrets_that_only_their_owner_finds(tmp_path: Pat
 
 
 def test_without_an_engine_make_up_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("PATH", "/nowhere")  # so that podman is not there either
     with pytest.raises(SystemExit, match="Expected `docker compose`, `podman-compose` or `podman compose`, found none"):
         runpy.run_path(str(COMPOSE.parent / "run.py"))["engine"]()
 
