@@ -76,6 +76,13 @@ BROKER_SILENCE_SECONDS = Gauge(
 LANES_ASSIGNED = Gauge("leadlane_lanes_assigned", "Lanes that the group gave to this worker.")
 LANES_OPEN = Gauge("leadlane_lanes_open", "Lanes of this worker that are restored and running.")
 LEADS = Gauge("leadlane_leads", "Leads in the memory of this worker: running and warm lanes.", ("kind",))
+KEYED_LEADS = Gauge(
+    "leadlane_keyed_leads", "Leads whose keys are in the memory of this worker; 0 when nothing is sealed."
+)
+KEY_READS = Counter(
+    "leadlane_key_reads_total",
+    "How often a lane read its keys to their end for one that it did not know: new a moment ago, or destroyed.",
+)
 OPEN_SECONDS = Histogram(
     "leadlane_lane_open_seconds",
     "Time to open a lane, by kind: cold (whole changelog), delta (the part missed), warm (nothing missed).",

@@ -292,6 +292,7 @@ class Lane:
             except UnknownKey:
                 if self.keys is None:
                     raise
+        metrics.KEY_READS.inc()
         await self.keys.refresh()  # without the turn: the other lanes go on
         assert taken.batch.keys is not None
         complete = taken.batch.keys._replace(ring=self.keys.ring, is_complete=True)

@@ -260,6 +260,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         metrics.LEADS.labels("running").set(sum(len(lane.store) for lane in lanes))
         warm = [lane for number, lane in self._known.items() if number not in self.lanes]
         metrics.LEADS.labels("warm").set(sum(len(lane.store) for lane in warm))
+        metrics.KEYED_LEADS.set(sum(len(lane.keys.ring) for lane in lanes if lane.keys is not None))
         total = dict.fromkeys(self.job.processor.inputs, 0)
         for lane in lanes:
             for topic, lag in lane.lag().items():
