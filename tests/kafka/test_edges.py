@@ -143,11 +143,11 @@ class Platforms:
 
     async def hubspot(self) -> None:
         for notifications in hubspot_says():
-            await self._until_taken("hubspot", lambda said=notifications: signed(said))  # type: ignore[misc]
+            await self._until_taken("hubspot", lambda said=notifications: signed(said))
 
     async def salesforce(self) -> None:
         for event in salesforce_says():
-            await self._until_taken("salesforce", lambda said=event: salesforce_request(said))  # type: ignore[misc]
+            await self._until_taken("salesforce", lambda said=event: salesforce_request(said))
 
     async def _until_taken(self, source: str, request: Any) -> None:
         while True:
