@@ -10,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from streams import metrics
 from streams.core.features import FEATURES
 from streams.holds_reference import holds_reference
+from streams.kafka.acls import PROCESSES, Process, rights
 from streams.policy.reference import facts_reference
 from streams.settings import Settings, expectation, variable
 from streams.topics import DAY_MS, MAX_MESSAGE_BYTES, TOPICS, Role, Topic
@@ -70,6 +71,33 @@ Served by every worker at `/metrics` on LEADLANE_WEB_PORT. No label holds a lead
 """
 
 
+ACLS_HEAD = """\
+# Rights on Kafka
+
+Generated from streams/kafka/acls.py by `make generate`; do not edit.
+
+What each process may do on a cluster that allows nothing by itself (`allow.everyone.if.no.acl.found=false`). Give each
+kind of process a principal of its own, then print its rights, print them as commands of Kafka's own tool, or grant them
+with a login that has Alter on the cluster:
+
+    leadlane topics acls --principal worker=User:leadlane-worker --principal lab=User:leadlane-lab
+    leadlane topics acls --kafka-acls
+    leadlane topics acls --apply
+
+Without `--principal` every process is listed, as `User:<app id>-<process>`. Nothing is ever taken away. `leadlane`
+below stands for LEADLANE_APP_ID; a star means every name that begins so. Read and Write bring Describe with them; an
+idempotent producer needs Write on its topic alone.
+
+How a process logs in is said by LEADLANE_SECURITY_PROTOCOL and what stands beside it in [settings](settings.md). SCRAM
+over TLS (`SASL_SSL`, `SCRAM-SHA-512`) and certificates (`SSL`, LEADLANE_SSL_CERTFILE) are tested on a real broker, each
+process under its own principal, with a table of what is refused (tests/kafka/test_security.py).
+
+A refused login ends a starting process with `LoginRefused` (exit code 3), a missing right ends it with `NotAuthorised`
+(exit code 9), also later on; both say who and what, and trying again would not help. A login that is taken away from a
+running process looks to it like brokers that are away: `/ready` says so, and its next start says why.
+"""
+
+
 def settings_reference() -> str:
     """The page on settings."""
     rows = []
@@ -103,6 +131,11 @@ def features_reference() -> str:
     return FEATURES_HEAD + rows
 
 
+def acls_reference() -> str:
+    """The page on rights."""
+    return ACLS_HEAD + "".join(_process(process) for process in PROCESSES)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_reference,
     "topics.md": topics_reference,
@@ -110,7 +143,20 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "policy-facts.md": facts_reference,
     "features.md": features_reference,
     "holds.md": holds_reference,
+    "acls.md": acls_reference,
 }
+
+
+def _process(process: Process) -> str:
+    rows: dict[tuple[str, str], list[str]] = {}
+    for right in rights(process, "leadlane"):
+        rows.setdefault((right.operation, right.kind), []).append(f"`{right.name}{'*' if right.prefixed else ''}`")
+    every = f"every topic ({len(TOPICS)})"
+    told = "".join(
+        f"| {operation} | {kind} | {every if len(names) == len(TOPICS) else ' '.join(names)} |\n"
+        for (operation, kind), names in rows.items()
+    )
+    return f"\n## {process.name}\n\n{process.what}\n\n| operation | on | names |\n|---|---|---|\n{told}"
 
 
 def _role(role: Role, title: str) -> str:
