@@ -97,7 +97,7 @@ class Reading(NamedTuple):
 
 
 class Platform(Protocol):
-    """One source's side of a platform."""
+    """One source's side of a platform. One that has `never_limited = True` is exempt from the source's rate."""
 
     methods: frozenset[str]  # HTTP methods that it takes, mostly {"POST"}; others are answered 405
 
