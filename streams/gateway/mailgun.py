@@ -22,7 +22,16 @@ from streams.gateway.config import SourceConfig
 from streams.gateway.leads import Ways, finder
 from streams.gateway.mails import INBOUND, UnreadableMail, from_parts, from_raw, identity_of, plain_text
 from streams.gateway.paths import Arrived
-from streams.gateway.payloads import digest_of, form_from, id_from, json_from, millis_from, text_at, text_from
+from streams.gateway.payloads import (
+    at_path,
+    digest_of,
+    form_from,
+    id_from,
+    json_from,
+    millis_from,
+    text_at,
+    text_from,
+)
 from streams.gateway.platform import (
     BadRequest,
     Incoming,
@@ -80,12 +89,20 @@ class Mailgun:
 
     def read(self, incoming: Incoming) -> Reading:
         if _is_json(incoming.headers):
-            event = _event_of(json_from(incoming.body))
-            at = millis_from(event.get("timestamp"))
-            day = str((incoming.received_at if at is None else at) // DAY_MS)
-            identity = id_from(text_at(event, "id") or digest_of(msgspec.json.encode(event)), day)
-            return Reading((self._item(text_at(event, "event"), identity, at, event, incoming.received_at),))
-        form = form_from(incoming.headers, incoming.body)
+            body = json_from(incoming.body)
+            if isinstance(body, dict) and "event-data" not in body and text_at(body, "recipient"):
+                return self._inbound({name: value.encode() for name, value in _texts(body)}, incoming)
+            return self._event(_event_of(body), incoming)
+        return self._inbound(form_from(incoming.headers, incoming.body), incoming)
+
+    def _event(self, event: dict[str, Any], incoming: Incoming) -> Reading:
+        at = millis_from(event.get("timestamp"))
+        day = str((incoming.received_at if at is None else at) // DAY_MS)
+        identity = id_from(text_at(event, "id") or digest_of(msgspec.json.encode(event)), day)
+        return Reading((self._item(text_at(event, "event"), identity, at, event, incoming.received_at),))
+
+    def _inbound(self, form: Mapping[str, bytes], incoming: Incoming) -> Reading:
+        """A mail, forwarded as a form or stored and told of (`store(notify=...)`), which may be JSON."""
         try:
             data = _mail(form)
         except UnreadableMail as fault:
@@ -101,17 +118,30 @@ def _is_json(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
+PROOF = ("timestamp", "token", "signature")
+
+
 def _signature(incoming: Incoming) -> tuple[str, str, str]:
+    """Beside event-data they lie under `signature`, with a mail among its fields."""
     try:
         if _is_json(incoming.headers):
             body = json_from(incoming.body)
-            return tuple(text_at(body, "signature", name) for name in ("timestamp", "token", "signature"))  # type: ignore[return-value]
-        form = form_from(incoming.headers, incoming.body)
+            part = at_path(body, "signature")
+            stamp, token, signature = (text_at(part if isinstance(part, dict) else body, name) for name in PROOF)
+        else:
+            form = form_from(incoming.headers, incoming.body)
+            stamp, token, signature = (text_from(form.get(name)) for name in PROOF)
     except BadRequest:
-        raise Unauthorized(
-            "the body cannot be read, expected JSON or a form with timestamp, token and signature"
-        ) from None
-    return tuple(text_from(form.get(name)) for name in ("timestamp", "token", "signature"))  # type: ignore[return-value]
+        raise Unauthorized(f"the body cannot be read, expected JSON or a form with {', '.join(PROOF)}") from None
+    return stamp, token, signature
+
+
+def _texts(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The fields of a mail in JSON; what is a list there is JSON in a form."""
+    fields = (
+        (name, value if isinstance(value, str) else msgspec.json.encode(value).decode()) for name, value in body.items()
+    )
+    return [(name, value.encode("utf-8", "replace").decode()) for name, value in fields]
 
 
 def _event_of(body: Any) -> dict[str, Any]:

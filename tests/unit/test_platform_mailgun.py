@@ -247,6 +247,27 @@ def test_a_mail_of_html_alone_is_read_too(mailgun: Source) -> None:
     assert reply.text == "Please stop writing."
 
 
+def test_a_mail_that_is_stored_and_told_of_is_the_same_reply(mailgun: Source) -> None:
+    """store(notify=...): the same parameters, "posted/returned in JSON", attachments as a list of where they lie."""
+    fields = a_mail()
+    attachments = [{"size": 9, "url": "https://api.mailgun.net/v2/...", "name": "a.png", "content-type": "image/png"}]
+    body = {**fields, **proof(), "domain": "mg.example.com", "attachments": attachments}
+    body["message-headers"] = json.loads(fields["message-headers"])
+    ((_, stored),) = told(mailgun, request(body, JSON)).events
+    ((_, forwarded),) = told(mailgun, multipart(fields, token="t" * 50)).events
+    assert stored == forwarded
+
+
+def test_a_mail_of_nobody_known_is_a_letter_with_the_reason(tmp_path: Path) -> None:
+    address = (
+        "        - {first_of: [data.from, data.recipient], lower: true, hash: sha256, key: {env: LEAD_ADDRESS_KEY}}\n"
+    )
+    source = shipped("mailgun.yaml", tmp_path, {address: ""})["mailgun"]
+    found = told(source, multipart(a_mail()))
+    assert found.events == []
+    assert "lead_id" in found.faults[0]
+
+
 def test_wrong_old_and_missing_signatures_are_refused(mailgun: Source) -> None:
     event = sample_json("mailgun/event_opened.json")
     hours = 3_600_000

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from streams.commands.gateway import gateway
 from streams.core.events import ActivitySignal
-from streams.gateway.config import Source
+from streams.gateway.config import GatewayConfig, Source
 from streams.gateway.platform import BadRequest, Incoming, Unauthorized
 from streams.gateway.tokens import NoToken, lead_of, token_of
-from streams.gateway.unsubscribe import Unsubscribe
 from tests.gateway_platforms import NOW, SECRET, request, shipped, told
+from tests.gateways import serving
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 TOKEN = token_of("lead-7", SECRET, "unsubscribe")
@@ -102,9 +102,21 @@ def test_the_case_that_a_mail_program_makes_of_it_does_not_matter(unsubscribe: S
     assert first.events == second.events
 
 
-def test_an_opt_out_is_never_limited(unsubscribe: Source) -> None:
-    assert isinstance(unsubscribe.platform, Unsubscribe)
-    assert unsubscribe.platform.never_limited
+async def test_an_opt_out_is_never_limited_and_a_burst_of_one_is_one_event(tmp_path: Path) -> None:
+    """Rates are for platforms: whoever wants to leave is not asked to come again later."""
+    slow = {"    platform: unsubscribe\n": "    platform: unsubscribe\n    rate_per_second: 0.01\n"}
+    config = GatewayConfig(shipped("unsubscribe.yaml", tmp_path, slow))
+    leads = [f"lead-{number}" for number in range(40)]
+    async with serving(config, clock_ms=lambda: NOW) as gateway:
+        for lead in (*leads, *leads):
+            path = f"/v1/unsubscribe?t={token_of(lead, SECRET, 'unsubscribe')}"
+            status, headers = await gateway.send("POST", b"List-Unsubscribe=One-Click", FORM, path)
+            assert (status, headers["Cache-Control"]) == (200, "no-store")
+        status, headers = await gateway.send("GET", b"", {}, path)
+        assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        assert sorted(key or b"" for _, key, _ in gateway.kafka.log["signals.activity"]) == sorted(
+            map(str.encode, leads)
+        )
 
 
 @given(st.text(min_size=1, max_size=200).filter(lambda text: text.encode("utf-8", "ignore").decode() == text))
