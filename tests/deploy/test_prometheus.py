@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from streams.demo.worker import free_port
 from tests.deploy.observability import ALERTMANAGER, ALERTS, PROMETHEUS, RECORDED, ROOT, declared, names_in, rules, tool
 
 RULE_TESTS = sorted(PROMETHEUS.glob("tests/*.yml"))
@@ -89,3 +95,86 @@ def test_rules_ask_for_metrics_that_exist() -> None:
 
 def test_no_rule_asks_for_a_lead() -> None:
     assert [rule for rule in (*ALERTS, *rules("record")) if "lead_id" in rule["expr"]] == []
+
+
+SILENCED = [
+    ({"alertname": "LeadlaneBrokerAway"}, {"alertname": "LeadlaneLagGrowing", "topic": "signals.scores"}, True),
+    ({"alertname": "LeadlaneBrokerAway"}, {"alertname": "LeadlaneGatewayKafkaAway"}, True),
+    ({"alertname": "LeadlaneBrokerAway"}, {"alertname": "LeadlanePolicyViolation"}, False),
+    ({"alertname": "LeadlaneProcessMissing", "job": "worker"}, {"alertname": "LeadlaneLanesNotOpen"}, True),
+    ({"alertname": "LeadlaneProcessMissing", "job": "lab"}, {"alertname": "LeadlaneLanesNotOpen"}, False),
+    (
+        {"alertname": "LeadlaneDeadlinesBurnFast", "queue": "vip"},
+        {"alertname": "LeadlaneDeadlinesBurnSlowly", "queue": "vip"},
+        True,
+    ),
+    (
+        {"alertname": "LeadlaneDeadlinesBurnFast", "queue": "vip"},
+        {"alertname": "LeadlaneDeadlinesBurnSlowly", "queue": "sales"},
+        False,
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Alertmanager with the configuration of deploy/ that has nobody to tell."""
+    program = tool("prometheus-alertmanager", "prometheus-alertmanager")
+    folder = tmp_path_factory.mktemp("alertmanager")
+    document = yaml.safe_load(ALERTMANAGER.read_text("utf-8"))
+    document["receivers"] = [{"name": receiver["name"]} for receiver in document["receivers"]]
+    (folder / "alertmanager.yml").write_text(yaml.safe_dump(document), "utf-8")
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [program, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder}",
+               f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="]  # fmt: skip
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            until_ready(f"{url}/-/ready")
+            yield url
+        finally:
+            process.terminate()
+
+
+def until_ready(url: str) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"no answer at {url}")
+
+
+def inhibited(alertmanager: str, *alerts: dict[str, str]) -> list[bool]:
+    """Whether each of these, firing at once, is silenced by another."""
+    run = {"run": uuid.uuid4().hex}
+    body = json.dumps([{"labels": {**alert, **run}} for alert in alerts]).encode()
+    asked = urllib.request.Request(f"{alertmanager}/api/v2/alerts", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=10):
+        pass
+    with urllib.request.urlopen(f"{alertmanager}/api/v2/alerts?filter=run%3D{run['run']}", timeout=10) as answer:
+        found = {alert["labels"]["alertname"]: bool(alert["status"]["inhibitedBy"]) for alert in json.load(answer)}
+    return [found[alert["alertname"]] for alert in alerts]
+
+
+@pytest.mark.parametrize(("cause", "symptom", "expected"), SILENCED, ids=lambda value: str(value))
+def test_what_follows_from_another_alert_is_not_told_twice(
+    alertmanager: str, cause: dict[str, str], symptom: dict[str, str], expected: bool
+) -> None:
+    deadline = time.monotonic() + 5
+    while (found := inhibited(alertmanager, cause, symptom)) != [False, expected] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert found == [False, expected]
+    resolve(alertmanager, cause)
+
+
+def resolve(alertmanager: str, alert: dict[str, str]) -> None:
+    """End every one of its kind, so that the next test starts with none."""
+    with urllib.request.urlopen(f"{alertmanager}/api/v2/alerts", timeout=10) as answer:
+        known = [each["labels"] for each in json.load(answer) if each["labels"]["alertname"] == alert["alertname"]]
+    past = "2020-01-01T00:00:00Z"
+    body = json.dumps([{"labels": labels, "startsAt": past, "endsAt": "2020-01-01T00:01:00Z"} for labels in known])
+    asked = urllib.request.Request(f"{alertmanager}/api/v2/alerts", body.encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=10):
+        pass
