@@ -22,7 +22,7 @@ from typing import Any, get_args
 from streams import shipped, topics
 from streams.core.context import ModelVersion
 from streams.core.effects import CommandCadence, RouteLead, UpdateCase
-from streams.core.events import ActivitySignal, Event
+from streams.core.events import ActivitySignal, Event, OotoSignal, ReplySignal
 from streams.demo.outcomes import Outcomes
 from streams.demo.outputs import Outputs, Seen
 from streams.demo.reps import Reps
@@ -58,6 +58,10 @@ SECRET, SECRET_FILE = (
     "LEADLANE_SEAL_SECRET",
     "seal-secret",
 )  # the demo seals: with the secret of the environment, or its own
+ENDING = (
+    "meeting_booked", "ticket_opened", "csat", "bounce_hard", "bounce_soft", "complaint", "unsubscribe", "objection",
+    "opportunity_opened",
+)  # fmt: skip
 INTERVAL, MODEL_SECONDS = "LEADLANE_LAB_MODEL_INTERVAL_SECONDS", "5"
 
 
@@ -121,6 +125,7 @@ class Demo:
         self._reps: Reps
         self._duplicates = 0
         self._held: set[str] = set()  # leads whose cadences are paused or stopped
+        self._heard_of: set[str] = set()  # leads whose sequence has ended by itself
         self._signals = 0
 
     def set_up(self) -> None:
@@ -232,9 +237,13 @@ class Demo:
             self._reps.see(record, int(seen.at * 1000))
 
     def _is_held(self, message: Message) -> bool:
-        """Whether a sender that obeys lets it be: a cadence mail to a lead whose cadences are paused or stopped."""
+        """Whether a sender lets it be: a cadence mail to a lead that has been heard of, or is paused or stopped."""
         event = message.value
-        return isinstance(event, ActivitySignal) and is_cadence_mail(event) and event.lead_id in self._held
+        if isinstance(event, Event) and ends_sequence(event):
+            self._heard_of.add(event.lead_id)
+        if not isinstance(event, ActivitySignal) or not is_cadence_mail(event):
+            return False
+        return event.lead_id in self._held or event.lead_id in self._heard_of
 
     def _send(self, messages: Sequence[Message]) -> None:
         events = iter(self._sealed([message.value for message in messages if isinstance(message.value, Event)]))
@@ -262,6 +271,14 @@ class Demo:
 def is_cadence_mail(event: ActivitySignal) -> bool:
     """Whether a platform sent it by itself, for marketing."""
     return event.kind == "sent" and event.by != "rep" and not event.transactional
+
+
+def ends_sequence(event: Event) -> bool:
+    """Whether a platform ends a lead's sequence by itself: a reply, an absence, a meeting, a deal, trouble.
+
+    The demo packs weeks into seconds, so a hold of days in the simulated past is over before anything is ordered.
+    """
+    return isinstance(event, ReplySignal | OotoSignal) or (isinstance(event, ActivitySignal) and event.kind in ENDING)
 
 
 def seal_secret(folder: Path) -> str:
