@@ -232,6 +232,11 @@ GATEWAY_IN_FLIGHT = Gauge(
     "leadlane_gateway_in_flight_records", "Records that Kafka has not acknowledged yet (gateway)."
 )
 GATEWAY_KAFKA_UP = Gauge("leadlane_gateway_kafka_up", "1 while Kafka acknowledges what comes in, else 0 (gateway).")
+GATEWAY_POLLED = Gauge(
+    "leadlane_gateway_polled_timestamp_seconds",
+    "When a polled source was last read to its end, in seconds since 1970; where it is polled (gateway).",
+    ("source",),
+)
 GATEWAY_RENEWALS = Counter(
     "leadlane_gateway_producer_renewals_total",
     "Producers that ended in doubt and were replaced, after a look at the topics for what they had written (gateway).",

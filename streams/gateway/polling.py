@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 from multidict import CIMultiDict
 
+from streams import metrics
 from streams.core.sources import SourcePosition
 from streams.errors import LeadlaneError
 from streams.gateway.accept import Acceptor
@@ -140,6 +141,7 @@ class Pollers:
 
     async def _rest(self) -> None:
         asking, self._asking = self._asking, []
+        metrics.GATEWAY_POLLED.clear()  # what another gateway reads is not ours to say
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
@@ -162,17 +164,21 @@ class Pollers:
         """One source, its streams one after the other: platforms count calls at the same time."""
         line, polled = self._receiver.lines[name], self._polled[name]
         while True:
-            pause = polled.poll_seconds
+            pause, whole = polled.poll_seconds, True
             for stream in polled.streams:
                 try:
                     while await self._step(line, polled, stream):
                         pass
+                    continue
                 except NotNow as error:
                     log.warning("%s: %s; asked again in %.0f s", name, error.args[0], error.seconds)
                     pause = max(pause, error.seconds)
                 except Exception:  # whatever a page holds: the others go on, and this one is asked again
                     log.exception("%s: a page of %s could not be taken", name, stream)
                     pause = max(pause, ANSWER_SECONDS)
+                whole = False
+            if whole:
+                metrics.GATEWAY_POLLED.labels(name).set(self._clock_ms() / 1000)
             await asyncio.sleep(pause)
 
     async def _step(self, line: Line, polled: Polled, stream: str) -> bool:

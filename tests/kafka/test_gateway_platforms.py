@@ -28,9 +28,10 @@ from fastavro import schemaless_reader
 from fastavro.schema import load_schema
 
 from schemas.check import HERE as SCHEMAS
+from streams import metrics
 from streams.core.events import RECORD, Event
 from streams.gateway.app import Gateway
-from streams.gateway.config import GatewayConfig, Source
+from streams.gateway.config import GatewayConfig, Source, load_config
 from streams.gateway.platform import Incoming
 from streams.gateway.tokens import token_of
 from streams.lane.deadletters import DeadLetter
@@ -338,6 +339,22 @@ async def test_a_gateway_that_is_killed_while_it_polls_goes_on_and_reads_nothing
             key = str(b"marketo/activities-1.2.6.8.9.10.11.13.22.27")
             await until(lambda: positions(settings)[key]["token"] == "T3000")
     assert read_of(settings) == Counter({f"marketo:g{number}:page": 1 for number in range(3000)})
+
+
+async def test_it_says_when_it_last_read_all(fresh_topics: FreshTopics, tmp_path: Path) -> None:
+    settings = fresh_topics(lanes=LANES, gateway_port=0, gateway_web_port=0)
+
+    def said() -> str:
+        return metrics.exposition().decode()
+
+    async with a_log(amount=250, size=100) as (_, port):
+        sources = load_config(polled_file(tmp_path, port)).sources
+        async with running(settings, sources, clock_ms=lambda: NOW):
+            await until(
+                lambda: 'leadlane_gateway_polled_timestamp_seconds{source="marketo"} 1.795554391405e+09' in said()
+            )
+            assert len(read_of(settings)) == 250
+    assert 'leadlane_gateway_polled_timestamp_seconds{source="marketo"}' not in said()
 
 
 async def test_of_two_gateways_one_polls_and_the_other_takes_over(fresh_topics: FreshTopics, tmp_path: Path) -> None:
