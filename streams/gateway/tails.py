@@ -34,14 +34,19 @@ class Tails(NamedTuple):
     records: int  # that were read, of whichever source
 
 
+def newest(spans: Mapping[Place, tuple[int, int]], most: int) -> dict[Place, int]:
+    """Where to start so that at most so many are read: of spans of one length in time, the same share of each."""
+    total = sum(end - start for start, end in spans.values())
+    share = 1.0 if total <= most else most / total
+    return {place: end - int((end - start) * share) for place, (start, end) in spans.items()}
+
+
 class TailReader:
     """Reads the ends of topics, outside every group. Blocks: call it in a thread."""
 
-    def __init__(
-        self, settings: Settings, mine: Callable[[bytes], bool], settle_seconds: float = SETTLE_SECONDS
-    ) -> None:
+    def __init__(self, settings: Settings, mine: Callable[[bytes], bool]) -> None:
         """`mine` says of a record's ce_source whether it is of this gateway's sources."""
-        self._settings, self._mine, self._settle = settings, mine, settle_seconds
+        self._settings, self._mine = settings, mine
 
     def since(self, topics: frozenset[str], at_ms: int, most: int, found: Callable[[str], object]) -> Tails:
         """Tell `found` every own ce_id that was written since `at_ms`, of the last `most` records of all topics.
@@ -49,14 +54,14 @@ class TailReader:
         Raises BrokerUnreachable or MissingTopic.
         """
         with _Outside(self._settings) as consumer:
-            places = _places(consumer, topics, self._settings.brokers)
+            places = _places(consumer, topics, self._settings)
             asked = [TopicPartition(topic, partition, at_ms) for topic, partition in places]
-            starts: dict[Place, int] = {}
+            spans: dict[Place, tuple[int, int]] = {}
             for answer in _answered(consumer.offsets_for_times, asked, self._settings):
                 low, high = _bounds(consumer, answer, self._settings)
                 start = high if answer.offset in (OFFSET_END, -1) else int(answer.offset)
-                starts[answer.topic, answer.partition] = max(low, start, high - most // len(places))
-            return self._twice(consumer, starts, found)
+                spans[answer.topic, answer.partition] = (max(low, start), high)
+            return self._twice(consumer, newest(spans, most), found)
 
     def from_offsets(self, starts: Mapping[Place, int], found: Callable[[str], object]) -> Tails:
         """Tell `found` every own ce_id from these offsets on. Raises BrokerUnreachable."""
@@ -133,15 +138,19 @@ class _Outside:
         self._made.close()
 
 
-def _places(consumer: Consumer, topics: frozenset[str], brokers: str) -> list[Place]:
+def _places(consumer: Consumer, topics: frozenset[str], settings: Settings) -> list[Place]:
     try:
         known = consumer.list_topics(timeout=ANSWER_SECONDS).topics
+        missing = sorted(topics - set(known))
+        hidden = [consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic].error for topic in missing]
     except KafkaException as error:
-        raise _unreachable(brokers, error.args[0].str()) from error
-    missing = sorted(topics - set(known))
+        raise _unreachable(settings.brokers, error.args[0].str()) from error
+    for topic, error in zip(missing, hidden, strict=True):
+        if error is not None and is_denied(error):  # what a login may not see is not in the list of all topics
+            raise denied(settings, error, f"see the topic {topic}")
     if missing:
         raise MissingTopic(
-            f"{brokers}: expected the topics {', '.join(missing)}. Create them with `leadlane topics apply`."
+            f"{settings.brokers}: expected the topics {', '.join(missing)}. Create them with `leadlane topics apply`."
         )
     return [(topic, partition) for topic in sorted(topics) for partition in sorted(known[topic].partitions)]
 

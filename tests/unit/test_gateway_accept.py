@@ -17,7 +17,7 @@ from streams.gateway.accept import Acceptor
 from streams.gateway.config import Limits
 from streams.gateway.receipts import Busy, Receipt, Record
 from streams.gateway.seen import Seen
-from streams.gateway.tails import Tails
+from streams.gateway.tails import Tails, newest
 from tests.gateways import FakeKafka, an_acceptor
 
 TOPIC = "signals.scores"
@@ -65,6 +65,12 @@ async def test_what_stands_on_the_topics_is_known_from_the_start() -> None:
         assert (receipt.sent, receipt.left) == (1, 1)
         await answered(receipt)
     assert kafka.names() == ["id-1", "id-2"]
+
+
+def test_when_more_stands_there_than_is_remembered_the_newest_of_every_partition_are_read() -> None:
+    spans = {("a", 0): (100, 1_100), ("a", 1): (0, 3_000), ("b", 0): (5, 5)}
+    assert newest(spans, 4_000) == {("a", 0): 100, ("a", 1): 0, ("b", 0): 5}
+    assert newest(spans, 400) == {("a", 0): 1_000, ("a", 1): 2_700, ("b", 0): 5}
 
 
 async def test_a_producer_that_dies_in_doubt_is_replaced_without_a_double_and_in_order() -> None:
