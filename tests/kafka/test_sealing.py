@@ -16,10 +16,14 @@ from click.testing import CliRunner
 
 from streams.app import lane_settings
 from streams.commands.doctor import look_at_sealing
+from streams.commands.explain import explain
+from streams.commands.feed import Tally
+from streams.commands.feed import send as send_fed
 from streams.commands.privacy import keys_command
-from streams.core.effects import UpdateCase
+from streams.core.effects import RecordDecision, UpdateCase
 from streams.core.events import Event
 from streams.demo.worker import WorkerProcess
+from streams.feed.plan import Fed
 from streams.kafka import admin
 from streams.kafka.codec import event_headers, wire_for
 from streams.kafka.embedded import EmbeddedBroker
@@ -28,15 +32,27 @@ from streams.kafka.sender import Sender
 from streams.lane.deadletters import DeadLetter, original
 from streams.lane.job import load_job
 from streams.lane.worker import Worker
+from streams.privacy.fields import untouched
 from streams.privacy.keys import WrongSecret
 from streams.privacy.opening import Opening
 from streams.privacy.seal import secrets_from
 from streams.privacy.sealer import Sealer, sealer_for
 from streams.settings import Settings, load_settings
-from streams.topics import CASE_EVENTS, CASES_OPEN, DEAD_LETTERS, DECISIONS, KEYS, PROFILES, REPLIES, REVIEWS, STATE
+from streams.topics import (
+    CASE_EVENTS,
+    CASES_OPEN,
+    DEAD_LETTERS,
+    DECISIONS,
+    INPUTS,
+    KEYS,
+    PROFILES,
+    REPLIES,
+    REVIEWS,
+    STATE,
+)
 from streams.whatif.history import BrokerHistory
 from streams.whatif.run import replay_unchanged
-from tests.factories import a_profile, a_reply, a_review, an_erasure
+from tests.factories import a_profile, a_reply, a_review, a_score, an_erasure
 from tests.fuzz.run import prepare
 from tests.kafka.lanes import until
 from tests.lanes import partition_of
@@ -45,7 +61,7 @@ from tests.strategies import TOPIC_OF
 LANES = 2
 SECRET, OTHER = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 PERSON, PLACE, WORD = "Zwetlana", "Quuxburg Mining", "Vrolijkste"  # found nowhere else
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +146,12 @@ def key_names(settings: Settings, lead_id: str) -> list[str]:
     return [name.decode().rpartition("#")[2] for name in mine]
 
 
+def explained(settings: Settings, decision_id: str) -> str:
+    done = CliRunner().invoke(explain, [decision_id, "--json", "--brokers", settings.brokers], catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.stdout
+
+
 def minters(settings: Settings, prefix: str) -> dict[str, str]:
     """Who minted the keys of leads: a letter for each key."""
     found: dict[str, str] = {}
@@ -159,10 +181,15 @@ def letters(settings: Settings, *lead_ids: str) -> list[DeadLetter]:
     return [letter for letter in found if isinstance(letter, DeadLetter)]
 
 
-async def committed(worker: Worker, least: int) -> None:
-    """Until so many more records are decided."""
-    before = sum(lane.position.seq for lane in worker.lanes.values())
-    await until(lambda: sum(lane.position.seq for lane in worker.lanes.values()) >= before + least, WAIT_SECONDS)
+async def all_taken(settings: Settings, worker: Worker) -> None:
+    """Until every input that is there now is committed."""
+    with Reader(settings) as reader:
+        ends = {(topic.name, lane): reader.bounds(topic.name, lane)[1] for topic in INPUTS for lane in range(LANES)}
+
+    def are() -> bool:
+        return all(worker.lanes[lane].position.next.get(topic, 0) >= end for (topic, lane), end in ends.items())
+
+    await until(are, WAIT_SECONDS)
 
 
 def test_no_sealed_text_stands_on_any_disk_but_in_the_leads_state_whatever_kills_the_worker(
@@ -211,12 +238,30 @@ async def test_two_edges_that_mint_at_once_both_seal_and_the_lane_takes_the_firs
     assert [name[0] for name in keys] == ["E", "E"]
     async with a_worker(settings) as worker:
         send(settings, [first, second])
-        await committed(worker, 2)
+        await all_taken(settings, worker)
     assert any(f"{PERSON} here." in quote for quote in quotes(settings, "raced"))
     assert f"sealed:1:{keys[0]}:".encode() in values(settings, CASE_EVENTS.name, "raced")[-1]
     assert letters(settings, "raced") == []
+    decision = wire_for(settings).decode_any(DECISIONS.name, values(settings, DECISIONS.name, "raced")[-1], untouched)
+    assert isinstance(decision, RecordDecision)
+    assert f"{PERSON} here." in explained(settings, decision.decision_id)
+    monkeypatch.delenv("LEADLANE_SEAL_SECRET")
+    shown = explained(settings, decision.decision_id)
+    assert "(sealed)" in shown
+    assert PERSON not in shown
     one.close()
     two.close()
+
+
+def test_the_feed_seals_what_it_sends(settings: Settings, tmp_path: Path) -> None:
+    person = a_person("fed")
+    lines = [Fed(TOPIC_OF[type(each).__name__], b"fed", each) for each in (person, a_score(lead_id="fed"))]
+    send_fed(iter(lines), Tally(None), settings, rate=None)
+    (value,) = values(settings, PROFILES.name, "fed")
+    assert PERSON.encode() not in value
+    with Opening(settings) as opening:
+        assert wire_for(settings).decode(PROFILES.name, value, opening) == person
+    assert minters(settings, "fed") == {"fed": "E"}
 
 
 async def test_what_an_erasure_shreds_reads_as_erased_and_the_edge_mints_anew(settings: Settings) -> None:
@@ -224,26 +269,29 @@ async def test_what_an_erasure_shreds_reads_as_erased_and_the_edge_mints_anew(se
     late = edge.seal(an_answer("shredded", 2))
     async with a_worker(settings) as worker:
         send(settings, edge.seal_all([a_person("shredded"), an_answer("shredded")]))
-        await committed(worker, 2)
+        await all_taken(settings, worker)
         assert len(key_names(settings, "shredded")) == 1
         send(settings, [an_erasure(1, **now(lead_id="shredded"))])
-        await committed(worker, 1)
+        await all_taken(settings, worker)
         assert key_names(settings, "shredded") == []
         decisions = len(values(settings, DECISIONS.name, "shredded"))
         late = msgspec.structs.replace(late, occurred_at=time.time_ns() // 1_000_000 + 1000)
         send(settings, [late])
-        await committed(worker, 1)
+        await all_taken(settings, worker)
         assert len(values(settings, DECISIONS.name, "shredded")) == decisions
         assert worker.lanes[partition_of(b"shredded", LANES)].store.view.get(b"shredded") is None
         assert letters(settings, "shredded") == []
         await asyncio.sleep(0.3)  # the edge looks a few times a second
         again = edge.seal(msgspec.structs.replace(late, event_id="again", text="a new start"))
         send(settings, [edge.seal(a_person("shredded", 3)), again])
-        await committed(worker, 2)
+        await all_taken(settings, worker)
         assert worker.lanes[partition_of(b"shredded", LANES)].store.view.get(b"shredded") is not None
     with Opening(settings) as opening:
         shown = wire_for(settings).decode(REPLIES.name, values(settings, REPLIES.name, "shredded")[0], opening)
     assert shown.text == "(erased)"  # type: ignore[attr-defined]
+    replayed = replay_unchanged(BrokerHistory(settings.brokers), processes=1)
+    assert replayed.differences == 0
+    assert replayed.figures["erased"] >= 3  # the profile, the reply, and the late one
     edge.close()
 
 
@@ -264,7 +312,7 @@ async def test_a_worker_without_the_secret_decides_nothing_on_sealed_texts_and_s
         sender = Sender(settings)
         sender.send(letter.topic, again.key, again.value, again.headers)
         sender.flush()
-        await committed(worker, 1)
+        await all_taken(settings, worker)
         assert worker.lanes[partition_of(b"unopened", LANES)].store.view.get(b"unopened") is not None
     assert len(letters(settings, "unopened")) == 1
 
@@ -287,7 +335,7 @@ async def test_a_worker_with_another_secret_ends_and_one_that_has_both_works(
     edge = a_sealer(both)
     async with a_worker(both) as worker:
         send(both, edge.seal_all([a_person(leads[0], 2), a_person("rotated")]))
-        await committed(worker, 2)
+        await all_taken(settings, worker)
     assert letters(settings, leads[0], "rotated") == []
     edge.close()
 
