@@ -123,8 +123,8 @@ class _Outside:
                 settings,
                 group_id=f"{settings.app_id}-gateway",  # the client wants a name; it never joins or commits
                 enable_auto_commit=False,
-                # Uncommitted ones too: the gateway's own records are in no transaction, and nothing may hide them.
-                isolation_level="read_uncommitted",
+                # What a redrive has aborted is not there, though it lies in the log.
+                isolation_level="read_committed",
                 auto_offset_reset="earliest",
                 enable_partition_eof=True,
                 fetch_wait_max_ms=20,
@@ -145,9 +145,9 @@ def _places(consumer: Consumer, topics: frozenset[str], settings: Settings) -> l
         hidden = [consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic].error for topic in missing]
     except KafkaException as error:
         raise _unreachable(settings.brokers, error.args[0].str()) from error
-    for topic, error in zip(missing, hidden, strict=True):
-        if error is not None and is_denied(error):  # what a login may not see is not in the list of all topics
-            raise denied(settings, error, f"see the topic {topic}")
+    for topic, why in zip(missing, hidden, strict=True):
+        if why is not None and is_denied(why):  # what a login may not see is not in the list of all topics
+            raise denied(settings, why, f"see the topic {topic}")
     if missing:
         raise MissingTopic(
             f"{settings.brokers}: expected the topics {', '.join(missing)}. Create them with `leadlane topics apply`."
