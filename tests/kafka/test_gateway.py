@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 from click.testing import CliRunner
+from confluent_kafka import Producer
 
 from streams.commands.gateway import gateway as gateway_command
 from streams.errors import BadSettings, MissingTopic
 from streams.kafka.codec import wire_for
 from streams.kafka.reader import Reader
+from streams.settings import Settings
 from tests.gateways import RULES, SECRET, a_config, a_score, now_ms
 from tests.kafka.conftest import FreshTopics, delete_topics
 from tests.kafka.gateways import LANES, NO_PORTS, Client, Clock, event_ids, ids_on, running
@@ -66,10 +68,23 @@ async def test_a_dead_letter_is_mapped_again_once_when_the_rules_are_mended(
     value = {"path": "data.propertyValue", "map": {"much": 90, "55": 55}}
     mended = {**RULES[0], "fields": {"kind": {"const": "vendor"}, "value": value}}
     a_config(tmp_path, rules=[mended])
+    abort_a_redrive(settings, "hubspot:33-25-2-2-1764000000000:score")
     assert again("--dry-run").endswith("hubspot: 1 records, 1 known before\n1 to send, 0 stay\n")
     assert again().endswith("hubspot: 1 records, 1 known before\n1 sent, 0 stay\n")
     assert again() == "0 sent, 0 stay\n"
     assert sorted(ids_on(settings)) == event_ids([1, 2])
+
+
+def abort_a_redrive(settings: Settings, name: str) -> None:
+    """What a redrive that was killed leaves behind: a record in the log that was never sent."""
+    producer = Producer({"bootstrap.servers": settings.brokers, "transactional.id": f"{settings.app_id}-redrive"})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce(
+        "signals.scores", b"", b"hubspot-2", headers=[("ce_id", name.encode()), ("ce_source", b"/hubspot")]
+    )
+    producer.flush(20)
+    producer.abort_transaction(20)
 
 
 async def test_personal_texts_are_sealed_on_their_way_in(
