@@ -146,6 +146,13 @@ def test_what_the_sender_attached_names_the_lead_before_the_address_does(mailgun
     assert told(mailgun, webhook(event)).events[0][1].lead_id == "lead-7"
 
 
+def test_a_send_names_the_request_that_allowed_it(mailgun: Source) -> None:
+    event = sample_json("mailgun/event_delivered.json") | {"user-variables": {"request_id": "r-1", "lead_id": "lead-7"}}
+    ((_, sent),) = told(mailgun, webhook(event)).events
+    assert isinstance(sent, ActivitySignal)
+    assert (sent.kind, sent.lead_id, sent.request_id) == ("sent", "lead-7", "r-1")
+
+
 @pytest.mark.parametrize("form", ["multipart", "url-encoded"])
 def test_a_forwarded_mail_is_a_reply_of_its_sender(mailgun: Source, form: str) -> None:
     """Mailgun sends multipart/form-data when a mail has attachments, a URL-encoded form when it has none."""

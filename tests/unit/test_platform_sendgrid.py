@@ -140,6 +140,13 @@ def test_a_custom_argument_lies_beside_sendgrids_fields_and_names_the_lead(sendg
     assert told(sendgrid, signed([click | {"lead_id": "lead-7"}])).events[0][1].lead_id == "lead-7"
 
 
+def test_a_send_names_the_request_that_allowed_it(sendgrid: Source) -> None:
+    (sent,) = (each for each in sample_json("sendgrid/events_single.json") if each["event"] == "delivered")
+    ((_, activity),) = told(sendgrid, signed([sent | {"request_id": "r-1"}])).events
+    assert isinstance(activity, ActivitySignal)
+    assert (activity.kind, activity.request_id) == ("sent", "r-1")
+
+
 def test_an_event_without_id_is_known_by_its_content(sendgrid: Source) -> None:
     (click,) = (each for each in sample_json("sendgrid/events_single.json") if each["event"] == "click")
     del click["sg_event_id"]

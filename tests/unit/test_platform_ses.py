@@ -185,6 +185,14 @@ def test_a_message_tag_names_the_lead_before_the_address_does(ses: Source) -> No
     assert told(ses, signed(notification(said))).events[0][1].lead_id == "lead-7"
 
 
+def test_a_send_names_the_request_that_allowed_it(ses: Source) -> None:
+    said = sample_json("ses/event_delivery.json")
+    said["mail"]["tags"]["request_id"] = ["r-1"]
+    ((_, sent),) = told(ses, signed(notification(said))).events
+    assert isinstance(sent, ActivitySignal)
+    assert (sent.kind, sent.request_id) == ("sent", "r-1")
+
+
 @pytest.mark.parametrize("encoding", ["UTF8", "BASE64"])
 def test_a_mail_received_is_a_reply_of_its_sender(ses: Source, encoding: str) -> None:
     said = sample_json("ses/received.json")
