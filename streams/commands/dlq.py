@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +20,9 @@ from streams.errors import LeadlaneError
 from streams.kafka.codec import wire_for
 from streams.kafka.letters import REDRIVABLE, Letter, Mark, Redriver, Repair, read_letters
 from streams.kafka.reader import Reader
+from streams.lane.deadletters import LetterNotWhole, original
+from streams.lane.unreadable import UnreadableRecord
+from streams.privacy.opening import Opening
 from streams.settings import Settings, load_settings
 
 SHOWN_BYTES = 256
@@ -70,11 +74,24 @@ def list_letters(
 @click.option("--value-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the original bytes here.")
 @brokers_option
 def show(place: str, value_file: Path | None, brokers: str | None) -> None:
-    """One dead letter, whole."""
-    letter = _one(_read(load_settings(brokers=brokers)), place)
+    """One dead letter, whole; as a record, too, where it can be read. Sealed texts are opened with the secret."""
+    settings = load_settings(brokers=brokers)
+    letter = _one(_read(settings), place)
     if value_file is not None:
         value_file.write_bytes(letter.letter.value or b"")
-    click.echo(json.dumps(plain(letter), indent=2))
+    click.echo(json.dumps(plain(letter) | {"record": _record(settings, letter)}, indent=2))
+
+
+def _record(settings: Settings, each: Letter) -> Any:
+    """What came, as a record; None if it cannot be read as one."""
+    if each.letter.topic not in REDRIVABLE:
+        return None
+    try:
+        with Opening(settings) as opening:
+            event = wire_for(settings).decode(each.letter.topic, original(each.letter).value, opening)
+    except (UnreadableRecord, LetterNotWhole):
+        return None
+    return msgspec.to_builtins(event)
 
 
 @dlq.command("redrive")

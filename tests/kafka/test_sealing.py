@@ -9,12 +9,14 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
 from streams.app import lane_settings
+from streams.commands.dlq import dlq
 from streams.commands.doctor import look_at_sealing
 from streams.commands.explain import explain
 from streams.commands.feed import Tally
@@ -144,6 +146,15 @@ def key_names(settings: Settings, lead_id: str) -> list[str]:
     last = dict(part(settings, KEYS.name, lead_id))
     mine = [name for name, value in last.items() if value is not None and name.startswith(lead_id.encode() + b"#")]
     return [name.decode().rpartition("#")[2] for name in mine]
+
+
+def shown_letter(settings: Settings, lead_id: str) -> dict[str, Any]:
+    listed = CliRunner().invoke(dlq, ["list", "--json", "--brokers", settings.brokers], catch_exceptions=False)
+    found = [json.loads(line) for line in listed.stdout.splitlines()]
+    place = next(each["place"] for each in found if each["lead_id"] == lead_id)
+    done = CliRunner().invoke(dlq, ["show", place, "--brokers", settings.brokers], catch_exceptions=False)
+    shown: dict[str, Any] = json.loads(done.stdout)
+    return shown
 
 
 def explained(settings: Settings, decision_id: str) -> str:
@@ -306,7 +317,9 @@ async def test_a_worker_without_the_secret_decides_nothing_on_sealed_texts_and_s
         await until(lambda: letters(settings, "unopened") != [], WAIT_SECONDS)
     (letter,) = letters(settings, "unopened")
     assert "email is sealed, expected plain text, as LEADLANE_SEAL_SECRET is not set here" in letter.error_text
+    assert shown_letter(settings, "unopened")["record"]["email"] == "(sealed)"
     monkeypatch.setenv("LEADLANE_SEAL_SECRET", SECRET)
+    assert shown_letter(settings, "unopened")["record"]["email"] == f"{PERSON}@example.org"
     async with a_worker(settings) as worker:
         again = original(letter)
         sender = Sender(settings)
