@@ -107,7 +107,9 @@ class Salesforce:
     def _resync(self, entity: str, change: str, ids: list[str], at: int | None, key: str, now: int) -> ResyncRequest:
         whole = change == OVERFLOW or any("*" in each for each in ids)
         kind: Literal["gap", "overflow"] = "overflow" if whole else "gap"
-        why = "changed more than Salesforce tells" if whole else "changed, and Salesforce has no event of it"
+        what = f"records of {entity} changed more than Salesforce tells"
+        if not whole:
+            what = f"{len(ids)} of {entity} changed, and Salesforce has no event of it"
         return ResyncRequest(
             request_id=id_from(key, entity, change),
             source=self._source,
@@ -117,7 +119,7 @@ class Salesforce:
             record_ids=() if whole else tuple(each[:200] for each in ids),
             since=at,
             until=at,
-            reason=f"{change}: {'records' if whole else f'{len(ids)} records'} of {entity} {why}; read them again",
+            reason=f"{change}: {what}; read them again",
         )
 
 

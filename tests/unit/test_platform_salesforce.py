@@ -196,7 +196,7 @@ def test_a_gap_asks_for_the_records_that_salesforce_has_no_event_of(salesforce: 
             record_ids=("001ZM000001n4n5YAA",),
             since=1714417112000,
             until=1714417112000,
-            reason="GAP_CREATE: 1 records of Account changed, and Salesforce has no event of it; read them again",
+            reason="GAP_CREATE: 1 of Account changed, and Salesforce has no event of it; read them again",
         ),
     )
 
