@@ -9,6 +9,6 @@ server.py     HTTP around it
 polling.py    sources that are asked instead of asking; their position on Kafka
 
 Platforms: hubspot.py, salesforce.py, marketo.py (marketo_rest.py), segment.py, mailgun.py, sendgrid.py, ses.py
-(sns.py), cloudevents.py, unsubscribe.py. They share payloads.py (JSON, forms, times), signing.py (secrets that senders know),
-mails.py (a mail as data), leads.py (whose it is) and tokens.py (what senders print to find a lead again).
+(sns.py), cloudevents.py, unsubscribe.py. They share payloads.py (JSON, forms, times), signing.py (secrets that senders
+know), mails.py (a mail as data), leads.py (whose it is) and tokens.py (what senders print to find a lead again).
 """
