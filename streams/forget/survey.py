@@ -33,6 +33,7 @@ BY_LANE = (Role.INPUT, Role.OUTPUT, Role.STATE, Role.KEYS)
 WHOLE = frozenset({topics.DEAD_LETTERS.name})  # senders that err may put a key anywhere
 SEALED_MAP = json.dumps({ONE: MARK}, separators=(",", ":"))[:-2]
 SEGMENT_MS = 7 * topics.DAY_MS  # Kafka's default for segment.ms
+SWEEP_MS = 600_000  # until the log cleaner comes round, and has done its work
 NEVER_GONE = -1
 NO_LAG_MS = 2**63 - 1  # Kafka's default for max.compaction.lag.ms: no limit
 
@@ -125,7 +126,9 @@ class _Look:
             if text is not None:
                 self._count(text, at)
         superseded = sum(self._superseded.values())
-        gone_by = max(deleted) + (self._kept.lag_ms or 0) if superseded and deleted and not self._plain else NEVER
+        swept = self._kept.lag_ms + SWEEP_MS if self._kept.lag_ms is not None else None
+        is_swept = swept is not None and superseded and deleted and not self._plain
+        gone_by = max(deleted) + (swept or 0) if is_swept else NEVER
         return Survey(
             self._name, self._read, self._records, self._plain, self._readable, self._shredded, superseded,
             gone_by if gone_by != NEVER else self._expiry(),
