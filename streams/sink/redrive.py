@@ -17,6 +17,7 @@ from streams.kafka.letters import Mark, RedriveFailed
 from streams.kafka.reader import Reader
 from streams.kafka.security import confluent_config
 from streams.lane.parked import ParkedDelivery
+from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import Wire
 from streams.settings import Settings
 from streams.sink.leads import Order
@@ -61,7 +62,10 @@ def read_parked(reader: Reader, wire: Wire) -> list[Parked]:
 def matched(messages: Iterable[Message], wire: Wire) -> list[Parked]:
     found: dict[tuple[str, tuple[str, int, int]], Parked] = {}
     for message in messages:
-        decoded = wire.decode_any(PARKED.name, message.value())
+        try:
+            decoded = wire.decode_any(PARKED.name, message.value())
+        except UnreadableRecord:  # nobody can do anything with it; the running sink says so too
+            continue
         assert isinstance(decoded, ParkedDelivery)
         headers = _headers(message)
         each = Parked(int(message.partition() or 0), int(message.offset() or 0), decoded)

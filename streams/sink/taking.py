@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from streams.sink.redrive import order_from
 from streams.sink.signing import delivery_id
 from streams.topics import PARKED
 
+log = logging.getLogger(__name__)
 OWN_ID = "ce_id"
 
 
@@ -49,7 +51,11 @@ class Taking:
 
     def ordered(self, message: Message) -> Delivery | None:
         """The delivery that somebody ordered again; None: it is for another target, or no order."""
-        order = order_from(self._wire, message)
+        try:
+            order = order_from(self._wire, message)
+        except (UnreadableRecord, ValueError) as fault:  # not of ours: `leadlane sink parked` cannot have written it
+            log.error("%s[%d]@%d is no order: %s", PARKED.name, *_place(message), fault)
+            return None
         if order is None or order.parked.target != self._name:
             return None
         parked = order.parked

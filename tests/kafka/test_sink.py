@@ -279,6 +279,9 @@ async def test_what_is_parked_is_redriven_once_and_not_after_something_newer(bro
 
     old, newer = commands(["redrive-a"], 2, "r")
     (last,) = commands(["redrive-b"], 1, "r")
+    sender = Sender(settings)
+    sender.send(PARKED.name, b"redrive-a", b"garbage", (("leadlane_redriven", b"0@0"),))
+    sender.flush()
     answers = [a_verdict(lead_id="redrive-c", decision_id=f"v-{n}", request_id=f"request-{n}") for n in (1, 2)]
     deliver = "{cadences.commands: {only: {command: [pause]}}, outreach.verdicts: }"
     with a_webhook(script) as webhook:

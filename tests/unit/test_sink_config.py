@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from streams.commands.sink import sink
+from streams.errors import BadSettings
 from streams.secret_refs import SecretUnreadable
 from streams.sink.config import BadSink, load_sink, sink_from
 from streams.sink.post import keys_of, static_headers
@@ -100,6 +101,14 @@ def test_secrets_are_read_from_where_the_file_says_and_never_shown(monkeypatch: 
     with pytest.raises(BadSecret) as fault:
         static_headers("crm", crm)
     assert "s3cret" not in str(fault.value)
+
+
+def test_the_command_says_what_it_lacks(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match=r"LEADLANE_SINK_CONFIG is not set, expected the file of targets"):
+        CliRunner().invoke(sink, ["http"], catch_exceptions=False)
+    (file := tmp_path / "sink.yaml").write_text(GOOD)
+    with pytest.raises(SecretUnreadable, match="CRM_SECRET is not set"):  # before anything is connected
+        CliRunner().invoke(sink, ["http", "--config", str(file)], catch_exceptions=False)
 
 
 def test_a_secret_that_is_made_here_can_sign_here(monkeypatch: pytest.MonkeyPatch) -> None:
