@@ -201,8 +201,17 @@ class FakeProducer:
 class Serving:
     """A gateway on a port, over a Kafka in memory."""
 
-    def __init__(self, kafka: FakeKafka, acceptor: Acceptor, doors: Doors, client: ClientSession, url: str) -> None:
-        self.kafka, self.acceptor, self.doors, self.client, self.url = kafka, acceptor, doors, client, url
+    def __init__(
+        self,
+        kafka: FakeKafka,
+        acceptor: Acceptor,
+        receiver: Receiver,
+        doors: Doors,
+        client: ClientSession,
+        url: str,
+    ) -> None:
+        self.kafka, self.acceptor, self.receiver, self.doors = kafka, acceptor, receiver, doors
+        self.client, self.url = client, url
 
     async def post(self, notifications: Any, path: str = "/v1/hubspot", **how: Any) -> tuple[int, Mapping[str, str]]:
         """Status and headers of the answer to a signed request."""
@@ -234,7 +243,8 @@ async def serving(
     """A real server around the receiver. `started` False: it has not read back what is known."""
     kafka = kafka or FakeKafka()
     acceptor = an_acceptor(kafka, config.limits)
-    doors = Doors(config, Receiver(config, acceptor, wire_for(load_settings())), clock_ms)
+    receiver = Receiver(config, acceptor, wire_for(load_settings()))
+    doors = Doors(config, receiver, clock_ms)
     server = doors.server()
     listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     host, port = listening.sockets[0].getsockname()
@@ -242,7 +252,7 @@ async def serving(
         await acceptor.start(frozenset({"signals.scores", "leads.profiles", "dead.letters"}), 0, 1_000)
     async with ClientSession() as client:
         try:
-            yield Serving(kafka, acceptor, doors, client, f"http://{host}:{port}")
+            yield Serving(kafka, acceptor, receiver, doors, client, f"http://{host}:{port}")
         finally:
             listening.close()
             await acceptor.close(0)
