@@ -10,7 +10,8 @@ import logging
 import time
 from collections.abc import Callable
 
-LIBRARIES = ("aiokafka", "asyncio", "faust", "mode")  # their debug calls cost a worker up to 12 % of its time
+# Their debug calls cost a worker up to 12 % of its time.
+LIBRARIES = ("aiokafka", "asyncio", "faust", "mode", "httpx2", "httpcore2")
 REPEAT_SECONDS = 30.0
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 

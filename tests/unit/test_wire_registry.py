@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from streams.lane.registry import BuiltInCatalogue, RegistryCatalogue, RegistryR
 from streams.lane.unreadable import UnreadableRecord
 from streams.lane.wire import Wire
 from streams.settings import load_settings
+from tests.certificates import Authority
 from tests.factories import a_case, a_score, an_intent
 
 TOPICS = {
@@ -173,6 +176,19 @@ def test_the_login_goes_to_the_registry_and_into_no_message(registry: Registry) 
     assert "s3cret" not in f"{caught.value} {caught.value.__cause__!r}"
 
 
+def test_a_registry_over_tls_is_trusted_by_its_authority_alone(registry: Registry, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key, _ = authority.issue("registry")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    registry.server.socket = context.wrap_socket(registry.server.socket, server_side=True)
+    url = registry.url.replace("http:", "https:")
+    trusting = registry_at(url, schema_registry_cafile=authority.file)
+    assert Wire(RegistryCatalogue(trusting, TOPICS)).encode(a_score())[:5] == b"\0\0\0\0\x01"
+    with pytest.raises(RegistryUnreachable, match=r"(?i)certificate.*what belongs to it"):
+        registry_at(url).schema(1)
+
+
 def test_who_may_only_read_is_told_to_register_first(registry: Registry) -> None:
     registry.refuses = 403
     with pytest.raises(RegistryRefused, match=r"does not allow us .* `leadlane schemas register`"):
@@ -316,7 +332,8 @@ def test_the_built_in_ids_are_those_of_the_first_release() -> None:
         "RoutedLead": 1601, "LeadScore": 1701, "CadenceCommand": 1801, "Case": 1901, "OutreachVerdict": 2001,
         "Decision": 2101, "DeadLetter": 2201, "JournalEntry": 2301,
         "ModelVersion": 2401, "Alarm": 2501, "Guard": 2601, "ControlChange": 2701, "TrainingExample": 2801,
-        "WindowStats": 2901, "SubjectKey": 3101, "ResyncRequest": 3301, "ParkedDelivery": 3401, "SourcePosition": 3501,
+        "WindowStats": 2901, "ErasureRequest": 3001, "ErasureReceipt": 3201,
+        "SubjectKey": 3101, "ResyncRequest": 3301, "ParkedDelivery": 3401, "SourcePosition": 3501,
     }  # fmt: skip
     assert catalogue.find(201) == shipped()["ScoreSignal"][0]
     assert catalogue.find(99) is None
