@@ -52,8 +52,9 @@ from streams.topics import (
     REVIEWS,
     STATE,
 )
-from streams.whatif.history import BrokerHistory
-from streams.whatif.run import replay_unchanged
+from streams.whatif.folder import FolderHistory, export
+from streams.whatif.history import BrokerHistory, NoHistory
+from streams.whatif.run import PIPELINE, pipeline_job, replay_unchanged
 from tests.factories import a_profile, a_reply, a_review, a_score, an_erasure
 from tests.fuzz.run import prepare
 from tests.kafka.lanes import until
@@ -204,7 +205,7 @@ async def all_taken(settings: Settings, worker: Worker) -> None:
 
 
 def test_no_sealed_text_stands_on_any_disk_but_in_the_leads_state_whatever_kills_the_worker(
-    settings: Settings, kafka: EmbeddedBroker, tmp_path: Path
+    settings: Settings, kafka: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edge, secret = a_sealer(settings), {"LEADLANE_SEAL_SECRET": SECRET}
     leads, others = ([f"{name}-{number}" for number in range(40)] for name in ("sealed", "plain"))
@@ -236,6 +237,14 @@ def test_no_sealed_text_stands_on_any_disk_but_in_the_leads_state_whatever_kills
     assert minters(settings, "plain-") == dict.fromkeys(others, "L")
     assert letters(settings, *leads, *others) == []
     assert replay_unchanged(BrokerHistory(settings.brokers), processes=1).differences == 0
+
+    export(BrokerHistory(settings.brokers), pipeline_job(LANES), PIPELINE, tmp_path / "history")
+    assert not [path for path in (tmp_path / "history").rglob("*") if KEYS.name in str(path)]
+    monkeypatch.setenv("LEADLANE_BROKERS", settings.brokers)  # where the keys are
+    assert replay_unchanged(FolderHistory(str(tmp_path / "history")), processes=1).differences == 0
+    monkeypatch.setenv("LEADLANE_BROKERS", "127.0.0.1:1")
+    with pytest.raises(NoHistory, match=r"expected privacy\.keys, got BrokerUnreachable"):
+        replay_unchanged(FolderHistory(str(tmp_path / "history")), processes=1)
 
 
 async def test_two_edges_that_mint_at_once_both_seal_and_the_lane_takes_the_first(
