@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -217,6 +218,7 @@ class Member:
 
     def __init__(self, settings: Settings) -> None:
         self.leads = False
+        self._using = threading.Lock()
         self._until: int | None = None  # read so far, all that stood there is known
         self._at = 0
         config: dict[str, Any] = {
@@ -232,7 +234,8 @@ class Member:
 
     def beat(self, seconds: float) -> list[Message]:
         """What was read; `leads` says whether this process is to poll, and knows all positions."""
-        messages = [message for message in self._consumer.consume(500, seconds) if message.error() is None]
+        with self._using:
+            messages = [message for message in self._consumer.consume(500, seconds) if message.error() is None]
         if messages:
             self._at = int(messages[-1].offset() or 0) + 1
         if self._until is not None and self._at >= self._until:
@@ -240,7 +243,9 @@ class Member:
         return messages
 
     def close(self) -> None:
-        self._consumer.close()
+        """Leave the group, after a beat that is under way in another thread."""
+        with self._using:
+            self._consumer.close()
 
     def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
