@@ -16,7 +16,7 @@ from streams.lane.deadletters import DeadLetter
 from streams.settings import load_settings
 from tests.gateways import SECRET, FakeKafka, a_config, a_score, serving, signed
 
-QUICK = {"answer_within_seconds": 0.2, "away_after_seconds": 0.1, "retry_after_seconds": 7}
+QUICK = {"answer_within_seconds": 0.6, "away_after_seconds": 0.2, "retry_after_seconds": 7}
 OTHER = {"subscriptionType": "deal.creation"}  # that no rule takes
 
 
@@ -219,7 +219,7 @@ async def test_503_at_once_while_kafka_is_late_and_known_ones_are_still_answered
         assert (await gateway.post([a_score(2)]))[0] == 503
         started = asyncio.get_running_loop().time()
         assert (await gateway.post([a_score(3)]))[0] == 503
-        assert asyncio.get_running_loop().time() - started < 0.1
+        assert asyncio.get_running_loop().time() - started < 0.5
         assert (await gateway.post([a_score(1)]))[0] == 200
         assert gateway.kafka.producers[0].handed_over[1:] == ["hubspot:33-25-2-2-1764000000000:score"]
 

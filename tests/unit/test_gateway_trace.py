@@ -35,7 +35,7 @@ async def test_a_request_is_a_span_below_its_callers_and_its_records_carry_it(
 ) -> None:
     monkeypatch.setenv("GATEWAY_TEST_SECRET", SECRET)
     heard = Heard()
-    config = load_config(a_config(tmp_path, limits={"answer_within_seconds": 0.1}))
+    config = load_config(a_config(tmp_path, limits={"answer_within_seconds": 0.6}))
     async with serving(config) as gateway:
         gateway.receiver.tracer = cast(Tracer, heard)
         body, headers = signed([a_score(1)])
