@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import traceback
@@ -13,6 +14,14 @@ from typing import NamedTuple
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from streams import topics
 from streams.cli import cli
@@ -37,11 +46,11 @@ from tests.gateways import SECRET as GATEWAY_SECRET
 from tests.gateways import a_config
 from tests.gateways import a_score as a_notification
 from tests.kafka.gateways import Client
-from tests.kafka.guarded import LANES, SEAL_SECRET, Guarded
+from tests.kafka.guarded import LANES, SEAL_SECRET, Guarded, add_login
 from tests.kafka.labs import examples, kept, send_examples, wait_for
 from tests.kafka.lanes import until
 from tests.kafka.test_feed import files
-from tests.kafka.test_sink import a_target, commands, config_of, write
+from tests.kafka.test_sink import a_target, commands, config_of, text_of, write
 from tests.kafka.test_sink import running as delivering
 from tests.webhooks import SECRET as HOOK_SECRET
 from tests.webhooks import a_webhook
@@ -149,12 +158,12 @@ def more_secrets() -> dict[str, str]:
     return {"LEADLANE_SCHEMA_REGISTRY_USERNAME": "ann", "LEADLANE_SCHEMA_REGISTRY_PASSWORD": REGISTRY_PASSWORD}
 
 
-def send_scores(settings: Settings) -> None:
+def send_scores(settings: Settings, once: str = "once") -> None:
     sender, wire = Sender(settings), wire_for(settings)
     for number in range(SCORES):
         for event in (
-            a_score(event_id=f"score-{number}", lead_id=f"lead-{number}", value=95.0),
-            an_intent(event_id=f"intent-{number}", lead_id=f"lead-{number}", strength=95.0),
+            a_score(event_id=f"score-{once}-{number}", lead_id=f"lead-{once}-{number}", value=95.0),
+            an_intent(event_id=f"intent-{once}-{number}", lead_id=f"lead-{once}-{number}", strength=95.0),
         ):
             topic = topics.SCORES if event.event_id.startswith("score") else topics.INTENT
             sender.send(topic.name, event.lead_id.encode(), wire.encode(event), event_headers(event))
@@ -358,11 +367,19 @@ def test_who_is_not_let_in_is_told_which_setting_to_mend(
 def refused(place: Place) -> dict[str, Said]:
     """Commands that are not let in, and some without the rights."""
     wrong, lacking = wrong_password(place.kafka) | more_secrets(), place.kafka.environment("nobody") | more_secrets()
+    secrets = {"GATEWAY_TEST_SECRET": GATEWAY_SECRET, "HOOK_SECRET": HOOK_SECRET}
+    gateway_arguments = [str(a_config(place.kafka.folder)), "--port", "0", "--web-port", "0"]
+    sinks = place.kafka.folder / "sink.yaml"
+    sinks.write_text(text_of({"crm": a_target("http://127.0.0.1:9/hook")}))
+    sink_arguments = ["--config", str(sinks), "--web-port", "0"]
     begun = {
         "worker": begin(wrong, "worker", "--web-port", "0"),
         "lab": begin(wrong, "lab", "--web-port", "0"),
         "worker without rights": begin(lacking, "worker", "--web-port", "0"),
         "lab without rights": begin(lacking, "lab", "--web-port", "0"),
+        "gateway": begin(wrong | secrets, "gateway", "run", *gateway_arguments),
+        "gateway as a worker": begin(place.kafka.environment("worker") | secrets, "gateway", "run", *gateway_arguments),
+        "sink": begin(wrong | secrets, "sink", "http", *sink_arguments),
     }
     told = {
         "feed": leadlane(wrong, "feed", *files(place.kafka.folder)),
@@ -381,7 +398,7 @@ def refused(place: Place) -> dict[str, Said]:
     return told
 
 
-@pytest.mark.parametrize("command", ["worker", "lab", "feed", "topics apply"])
+@pytest.mark.parametrize("command", ["worker", "lab", "gateway", "sink", "feed", "topics apply"])
 def test_a_refused_login_ends_the_command_instead_of_trying_for_ever(refused: dict[str, Said], command: str) -> None:
     said = refused[command]
     assert said.code == LoginRefused.exit_code, said.text
@@ -389,11 +406,11 @@ def test_a_refused_login_ends_the_command_instead_of_trying_for_ever(refused: di
     assert "does not let User:leadlane-inspector in over SASL_SSL" in said.text
 
 
-@pytest.mark.parametrize("command", ["worker without rights", "lab without rights"])
+@pytest.mark.parametrize("command", ["worker without rights", "lab without rights", "gateway as a worker"])
 def test_a_missing_right_ends_the_process_and_is_named(refused: dict[str, Said], command: str) -> None:
     said = refused[command]
     assert said.code == NotAuthorised.exit_code, said.text
-    assert "may not read or write the topics " in said.text
+    assert re.search(r"User:leadlane-\w+ may not (read or write the topics|see the topic) \w+\.\w+", said.text)
     assert "`leadlane topics acls` lists every right" in said.text
 
 
@@ -402,6 +419,28 @@ def test_doctor_says_what_is_wrong_with_a_login(refused: dict[str, Said], comman
     said = refused[command]
     assert said.code == 6, said.text
     assert words in said.text
+
+
+def test_a_right_that_is_taken_away_ends_a_running_worker_which_says_what_it_lacks(
+    place: Place, tmp_path: Path
+) -> None:
+    add_login(place.kafka, "second")
+    root = place.settings("root")
+    grant(root, {"worker": "User:leadlane-second"})
+    worker = process_of(place.kafka, WorkerProcess, "second", tmp_path)
+    with worker:
+        lost = AclBindingFilter(
+            ResourceType.TOPIC, topics.DECISIONS.name, ResourcePatternType.LITERAL, "User:leadlane-second", "*",
+            AclOperation.WRITE, AclPermissionType.ALLOW,
+        )  # fmt: skip
+        client = AdminClient(confluent_config(root))
+        for future in client.delete_acls([lost]).values():
+            assert len(future.result(10)) == 1
+        send_scores(place.settings("sender"), "again")
+        assert worker.ended(60) == NotAuthorised.exit_code, worker.log_file.read_text()
+    told = worker.log_file.read_text()
+    assert "User:leadlane-second may not read or write the topics decisions" in told
+    assert "s3cret" not in told
 
 
 # --- certificates, and secrets --------------------------------------------------------------------------------------
