@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from streams.bench.past import Control, Written, decided, policy_controls, written
 from streams.core.events import ErasureRequest
@@ -13,18 +14,20 @@ from streams.demo.stage import control_records
 from streams.kafka.codec import event_headers, wire_for
 from streams.lane.chain import HEADER
 from streams.lane.privates import Record
-from streams.lane.processor import ERASED
+from streams.lane.processor import ERASED, POSITION
 from streams.settings import load_settings
 from streams.shipped import default_policy
 from streams.whatif.change import Change
 from streams.whatif.exact import FAULTS
-from streams.whatif.history import GivenHistory, LaneHistory
-from streams.whatif.run import Unchanged, replay_changed, replay_unchanged
+from streams.whatif.folder import Continued, FolderHistory, export
+from streams.whatif.history import GivenHistory, History, LaneHistory
+from streams.whatif.run import PIPELINE, Unchanged, pipeline_job, replay_changed, replay_unchanged
 from streams.whatif.story import Plan
 from streams.whatif.window import Window
 
 EVENTS, LEADS, LANES = 2_000, 60, 2
 MIDDLE = EVENTS // 2
+DAY = 86_400_000
 UNREADABLE = b"\0\0\0\0\0sealed under a key that is gone"
 
 
@@ -53,10 +56,13 @@ def history(batch: int = 40) -> GivenHistory:
             actor="ana", reason="asked by letter",
         )  # fmt: skip
         rows.insert(place, Written("privacy.requests", lead, wire.encode(request), event_headers(request), at))
+    return decided(rows, the_controls(), LANES, batch)
+
+
+def the_controls() -> list[Control]:
     at = START_AT - 1_000
     controls = [*policy_controls(default_policy().read_text(), at)]
-    controls += [Control(topic, key, record, at) for topic, key, record in control_records(at)]
-    return decided(rows, controls, LANES, batch)
+    return controls + [Control(topic, key, record, at) for topic, key, record in control_records(at)]
 
 
 def changed(change: Callable[[LaneHistory], LaneHistory], found: GivenHistory) -> GivenHistory:
@@ -79,7 +85,12 @@ def altered(record: Record, **fields: object) -> Record:
     return Record(**{**kept, **fields})
 
 
-def replayed(found: GivenHistory) -> Unchanged:
+def as_after_ten_transactions(past: LaneHistory) -> LaneHistory:
+    ends = [number for number, record in enumerate(past.state, 1) if record.key == POSITION]
+    return past._replace(state=past.state[: ends[9]])
+
+
+def replayed(found: History) -> Unchanged:
     return replay_unchanged(found, processes=1)
 
 
@@ -137,6 +148,30 @@ def test_records_that_an_export_has_blanked_are_blanks_to_the_end() -> None:
     done = replayed(changed(blanked, history()))
     assert faults(done) == {}
     assert done.figures["erased"] >= sum(one.key in gone() for one in traffic_written())
+
+
+def test_a_window_before_the_erasure_or_after_it_differs_in_nothing_either() -> None:
+    found = changed(without_what_they_sent, history())
+    middle = traffic_written()[MIDDLE].at
+    for window in (Window(until=middle - 1), Window(since=middle - 1), Window(middle - DAY, middle + DAY)):
+        done = replay_unchanged(found, window=window, processes=1)
+        assert faults(done) == {}, window
+        assert done.figures["events"] > 0
+
+
+def test_a_history_that_goes_on_from_exported_states_leaves_them_out_too(tmp_path: Path) -> None:
+    """The states still hold the leads: they were exported before the erasure."""
+    export(
+        changed(as_after_ten_transactions, history()),
+        pipeline_job(LANES),
+        PIPELINE,
+        tmp_path / "states",
+        only_states=True,
+    )
+    whole = changed(without_what_they_sent, history())
+    base = FolderHistory(str(tmp_path / "states"))
+    assert any(lead in base.start(pipeline_job(LANES), lane).states for lane in range(LANES) for lead in gone())
+    assert faults(replayed(Continued(whole, base))) == {}
 
 
 def test_a_what_if_leaves_them_out_too() -> None:
