@@ -16,11 +16,12 @@ from typing import Annotated, Any
 from msgspec import inspect
 from pydantic import BeforeValidator
 
-from streams.gateway.fields import BadValue, FieldRule, compiled, is_rule
+from streams.gateway.fields import FieldRule, compiled, is_rule
 from streams.gateway.paths import Arrived, getter, steps
 from streams.gateway.platform import Options
 from streams.gateway.signing import Secrets
 from streams.gateway.tokens import lead_of
+from streams.gateway.values import BadValue
 
 Find = Callable[[Arrived], str | None]
 # Where mails carry what we printed: addresses that they came to, and the ids of the mails that they answer or return.
