@@ -219,6 +219,7 @@ async def test_an_output_that_the_broker_would_not_take_ends_the_worker_and_name
     job = tally_job((f"{name}.in",), f"{name}.out", f"{name}.state", f"{name}.journal")
     world = World(broker.bootstrap, name, job._replace(processor=Boaster((f"{name}.in",), f"{name}.out")))
     world.send([(b"k", b"a")])
-    with pytest.raises(OutputTooLarge, match=r"lane \d, lane-\w+.out, key b'k': expected .* 900000 bytes, got 2000\d{3}"):
+    said = r"lane \d, lane-\w+.out, key b'k': expected .* 900000 bytes, got 2000\d{3}"
+    with pytest.raises(OutputTooLarge, match=said):
         async with world.worker() as worker:
             await until(lambda: not worker.is_live())

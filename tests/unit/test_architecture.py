@@ -42,7 +42,9 @@ def test_the_core_imports_only_the_core_and_pure_libraries(path: Path) -> None:
             assert top not in IMPURE, f"{place} imports {name}: the core has no clock, no chance and no I/O"
 
 
-@pytest.mark.parametrize("above", ["commands", "demo", "feed", "bench", "app", "cli", "whatif", "hosting", "forget", *EDGES])
+@pytest.mark.parametrize(
+    "above", ["commands", "demo", "feed", "bench", "app", "cli", "whatif", "hosting", "forget", *EDGES]
+)
 def test_nothing_below_imports_what_stands_on_top(above: str) -> None:
     below = [path for part in ("core", "lane", "policy", "kafka") for path in (STREAMS / part).rglob("*.py")]
     found = [str(path) for path in below for name in imports(path) if name.startswith(f"streams.{above}")]
