@@ -172,6 +172,7 @@ ERASURE = Row(
             "short",
             (Query('sum(increase(leadlane_outputs_total{topic="privacy.receipts"}[5m]))', "receipts"),),
             "stacked",
+            empty="no erasure",
         ),
         Panel(
             "Events of erased leads",

@@ -25,9 +25,6 @@ Generated from streams/dashboards by `make generate`; do not edit.
 Grafana reads them from deploy/grafana/dashboards, as deploy/grafana/provisioning says. Each panel's description is the
 text that stands here. Alerts are not here but in deploy/prometheus/rules/alerts.yml and the [runbook](../runbook.md).
 The pictures are drawn by `make pictures` from what Prometheus answered about a demo.
-
-A demo packs weeks into minutes: a hold that is over when its event arrives is ordered of nobody, and what platforms
-report as sent within it counts as sent during a hold. That is why its wrong sends are not 0.
 """
 
 

@@ -76,7 +76,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
 
 
 def send_what_nothing_allowed(edges: Edges) -> None:
-    """Five automated marketing sends for requests that were never asked."""
+    """Five automated marketing sends for requests that were never asked, of them one to a lead that has opted out."""
+    opted_out = {"lead_id": "edge-2", "kind": "unsubscribe", "occurred_at": datetime.now(UTC).isoformat()}
+    assert edges.post("ActivitySignal", opted_out, "opt-out") == 200
+    time.sleep(1)
     for number in range(5):
         sent = {
             "lead_id": f"edge-{number}", "kind": "sent", "channel": "email", "request_id": f"never-{number}",
