@@ -174,7 +174,9 @@ class Demo:
             elapsed = time.monotonic() - began
             due = list(islice(messages, min(events, int(elapsed * options.rate)) - offered))
             offered += len(due)
-            self._send([message for message in due if not self._is_held(message)])
+            going = [message for message in due if not self._is_held(message)]
+            self.tally.let_be += len(due) - len(going)
+            self._send(going)
             self._turn(elapsed)
             worker.must_run()
             if offered >= events and elapsed >= options.seconds:

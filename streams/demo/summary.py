@@ -84,6 +84,7 @@ class Tally:
     holds_lifted: Counter[str] = field(default_factory=Counter)
     holds_now: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by lead: kinds in force
     commands: Counter[str] = field(default_factory=Counter)
+    let_be: int = 0  # mails that the platforms did not send, as their lead was on hold or heard of
     verdicts: Counter[str] = field(default_factory=Counter)
     scores: int = 0
     outcomes: int = 0  # that can be learned from
@@ -225,6 +226,7 @@ def summary(
         "holds_lifted": tally.holds_lifted.total(),
         "holds_by_kind": dict(tally.holds_set.most_common()),
         "cadence_commands": dict(tally.commands.most_common()),
+        "mails_let_be": tally.let_be,
         "verdicts": dict(tally.verdicts.most_common()),
         "dead_letters": account.dead_letters,
         "dead_letters_by_error": dict(tally.letters.most_common()),

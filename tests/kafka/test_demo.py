@@ -51,7 +51,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
 def test_nothing_is_lost_and_everything_is_counted(played: Played) -> None:
     told = played.result
     assert told["lost"] == 0
-    assert told["journaled"] == told["signals_in"] >= SECONDS * RATE
+    assert told["journaled"] == told["signals_in"] >= SECONDS * RATE - told["mails_let_be"]
+    assert 0 < told["mails_let_be"] < SECONDS * RATE / 4
     by_input = told["decisions"] - told["decisions_by_timer"]
     assert by_input + told["no_consequence"] + told["duplicates_dropped"] + told["dead_letters"] == told["signals_in"]
     assert told["duplicates_dropped"] == told["duplicates_sent"] > 0

@@ -207,7 +207,7 @@ def test_the_summary_counts_what_the_topics_say() -> None:
         "routed_by_tier": {"T2_WARM": 2}, "human_share": 0.5, "cases_opened": 2,
         "cases_by_reason": {"VIP_ACCOUNT": 2}, "cases_warned": 1, "cases_breached": 1, "cases_closed": {"approved": 1},
         "holds_set": 2, "holds_lifted": 1, "holds_by_kind": {"human_reply": 1, "ooo": 1},
-        "cadence_commands": {"pause": 1}, "verdicts": {"allow": 1}, "dead_letters": 0, "dead_letters_by_error": {},
+        "cadence_commands": {"pause": 1}, "mails_let_be": 0, "verdicts": {"allow": 1}, "dead_letters": 0, "dead_letters_by_error": {},
         "duplicates_sent": 1, "duplicates_dropped": 1, "events_per_second": 1.5,
         "latency_ms": {"p50": None, "p99": None, "n": 0, "after_seconds": 0.7},
         "latency_ms_with_start": {"p50": 25.0, "p99": 25.0, "n": 1}, "outcomes": 1,
