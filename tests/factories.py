@@ -109,9 +109,14 @@ def a_label(n: int = 1, **fields: Any) -> OutcomeLabel:
     return OutcomeLabel(**_event("label", n, "crm", {"outcome": "accepted", "actor": "ana", **fields}))
 
 
+def an_erasure(n: int = 1, **fields: Any) -> ErasureRequest:
+    known = {"actor": "ana", "reason": "asked by letter", "occurred_at": T0 + DAY}
+    return ErasureRequest(**_event("erasure", n, "leadlane", {**known, **fields}))
+
+
 EVENTS = (
     a_profile, a_score, an_intent, a_sentiment, an_ooto, a_reply, an_activity, an_account_context, a_request, a_review,
-    a_label,
+    a_label, an_erasure,
 )  # fmt: skip
 
 
@@ -261,8 +266,3 @@ def an_example(**fields: Any) -> EmitExample:
 
 
 EFFECTS = (a_route, a_published_score, a_cadence_command, a_case, a_verdict, a_decision_record, an_example)
-
-
-def an_erasure(n: int = 1, **fields: Any) -> ErasureRequest:
-    known = {"actor": "ana", "reason": "asked by letter", "occurred_at": T0 + DAY}
-    return ErasureRequest(**_event("erasure", n, "leadlane", {**known, **fields}))

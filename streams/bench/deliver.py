@@ -2,8 +2,8 @@
 
     python -m streams.bench.deliver [RECORDS [CONCURRENCY]]
 
-Starts an embedded Kafka, a webhook that only answers, and `leadlane sink http` on a topic with so many commands of 5,000
-leads. Prints one JSON object: records, seconds, per_second, per_cpu_second, rss_mb.
+Starts an embedded Kafka, a webhook that only answers, and `leadlane sink http` on a topic with that many commands of
+5,000 leads. Prints one JSON object: records, seconds, per_second, per_cpu_second, rss_mb.
 """
 
 from __future__ import annotations

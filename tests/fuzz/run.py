@@ -150,7 +150,10 @@ def _cross_check(accounts: Accounts, metrics: Metrics, lanes: int, sent: int) ->
         "messages": (accounts.messages, sent),
         "dead": (accounts.dead, outcomes["dead"]),
         "decided": (accounts.decided, outcomes["decided"]),
-        "alive": (accounts.alive, outcomes["decided"] + outcomes["quiet"] + outcomes["duplicate"]),
+        "alive": (
+            accounts.alive,
+            outcomes["decided"] + outcomes["quiet"] + outcomes["duplicate"] + outcomes["erased"],
+        ),
         "lanes opened": (metrics.total("leadlane_lane_open_seconds_count"), lanes),
         "lanes open": (metrics.total("leadlane_lanes_open"), lanes),
         "rebuilds": (metrics.total("leadlane_lane_rebuilds_total"), 0),
