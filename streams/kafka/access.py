@@ -21,7 +21,7 @@ from streams.errors import BrokerUnreachable, LoginRefused, NotAuthorised
 from streams.kafka.security import confluent_config
 from streams.settings import Settings, variable
 
-HEAR_SECONDS = 3.0
+HEAR_SECONDS = 6.0  # on a busy machine a handshake takes its time
 HANDSHAKE_SECONDS = 2.0
 DENIALS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "topic",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, topic_subject_name_strategy
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
@@ -37,6 +37,7 @@ from tests.registry import Apicurio, NoRegistry
 EVENTS, WINDOW_MS = 600, 1_000
 SHIPPED = shipped()
 OUTPUTS = [topic for topic in topics.TOPICS if topic.role is Role.OUTPUT and topic.record]
+PATIENCE_SECONDS = 10  # Confluent's client would wait for an answer for ever
 CONTROLS = (topics.POLICIES, topics.ROSTER, topics.APPROVALS, topics.HISTORY)  # what `publish_controls` writes
 SCORE = {"event_id": "s-1", "lead_id": "lead-s", "source": "vendor", "kind": "fit", "value": 61.5, "confidence": 0.9}
 
@@ -74,7 +75,7 @@ def ran(broker: RunningKafka, registry: Apicurio) -> Iterator[Ran]:
 
 
 async def run(settings: Settings, registry: Apicurio) -> Ran:
-    client = SchemaRegistryClient({"url": registry.url})
+    client = SchemaRegistryClient({"url": registry.url, "timeout": PATIENCE_SECONDS})
     given = LaneSettings(brokers=settings.brokers, app_id=settings.app_id, lanes=LANES)
     world = World(settings.brokers, settings.app_id, load_job("streams.lane.pipeline:job", given))
     publish_controls(settings.brokers)
@@ -127,7 +128,8 @@ def plain_producer(
     """Serializes a value, and gives what sends it."""
     # librdkafka's own default partitioner is another than Kafka's; a lane refuses a lead that is not on its partition.
     producer = Producer({"bootstrap.servers": settings.brokers, "partitioner": "murmur2_random"})
-    serialize = AvroSerializer(client, schema, conf={"auto.register.schemas": False})
+    how = {"auto.register.schemas": False, "subject.name.strategy": topic_subject_name_strategy}
+    serialize = AvroSerializer(client, schema, conf=how)
 
     def prepare(value: dict[str, Any]) -> Callable[[], None]:
         packed = serialize(value, SerializationContext(topic, MessageField.VALUE))
@@ -281,7 +283,9 @@ def test_the_level_makes_the_registry_itself_refuse_what_breaks_readers(registry
     broken = json.loads(json.dumps(SHIPPED["ScoreSignal"][-1].document))
     broken["fields"].append({"name": "unit", "type": "string", "doc": "Without a default."})
     with pytest.raises(Exception, match="409"):
-        SchemaRegistryClient({"url": registry.url}).register_schema("scratch.level-value", schema_of(broken))
+        SchemaRegistryClient({"url": registry.url, "timeout": PATIENCE_SECONDS}).register_schema(
+            "scratch.level-value", schema_of(broken)
+        )
 
 
 def test_a_command_without_a_registry_says_which_setting(monkeypatch: pytest.MonkeyPatch) -> None:
