@@ -6,8 +6,11 @@ cover every input once: no gap, no overlap, nothing left over.
 
 The chain through the decisions (streams/lane/chain.py) is no part of what is decided: it is proved by itself.
 
+A lane that goes on while its topics are read is compared up to its last journal entry that was read; its states, and
+compacted topics, show what came after and are left out.
+
 Law of this module: it knows bytes, not what they mean; streams/whatif/wrong.py decodes what it finds. With unchanged
-versions everything it counts but EVENTS, TRANSACTIONS and DECISIONS is 0, after whatever was done to the lanes.
+versions all of FAULTS are 0, after whatever was done to the lanes.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from streams import topics
 from streams.lane.chain import NO_HEAD, Proof, head_in, without_heads
 from streams.lane.job import Job
 from streams.lane.privates import Record
-from streams.lane.processor import ERASED, POSITION, OutputRecord
+from streams.lane.processor import ERASED, POSITION, JournalEntry, OutputRecord
 from streams.lane.replay import BrokenJournal, Contexts, keys_for, replay
 from streams.whatif.erased import Erased, without_erased
 from streams.whatif.history import LaneHistory, key_topics
@@ -34,15 +37,16 @@ FAULTS = (
     "broken_journals", "not_decided", "outputs_missing", "outputs_extra", "outputs_misplaced", "states_wrong",
     "chains_broken",
 )  # fmt: skip
-FIGURES = ("events", "transactions", "decisions", "erased", "windows_left_out", *FAULTS)
+FIGURES = ("events", "transactions", "decisions", "erased", "windows_left_out", "lanes_at_work", *FAULTS)
 SHOWN = 20  # output records of each kind that are kept to be shown, per lane
 DECIDED = "/decided"  # end of the counts of what had an effect
 LEFT_OUT = "/erased"  # ... and of what was not decided, as its lead was erased
 
 
 class Head(msgspec.Struct):
-    """The part of a lane's position that the end of its chain must agree with."""
+    """The part of a lane's position that the ends of its journal and of its chain must agree with."""
 
+    seq: int = 0
     chain: bytes = NO_HEAD
 
 
@@ -63,8 +67,13 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
     window = window.after(past.start.now)
     figures: Counter[str] = Counter()
     kept = last_by_key((record.key, record.value) for record in past.state)
-    position = kept.pop(POSITION, None)
-    unlinked, chain_fault = _unchained(job, past, position if whole else None)
+    packed = kept.pop(POSITION, None)
+    position = msgspec.msgpack.decode(packed, type=Head) if packed else Head()
+    if whole and journal and position.seq > _end(journal[-1]):
+        # The lane has gone on since its journal was read: what it wrote then is for the next replay.
+        whole, window = False, window._replace(until=journal[-1].now + 1)
+        figures["lanes_at_work"] = 1
+    unlinked, chain_fault = _unchained(job, past, position.chain if whole else NO_HEAD)
     figures["chains_broken"] = bool(chain_fault)
     past, erased = without_erased(job, past._replace(outputs={**past.outputs, **unlinked}))
     start = past.start
@@ -120,13 +129,18 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
     return LaneCheck(past.lane, dict(figures), missing, extra, chain_fault)
 
 
-def _unchained(job: Job, past: LaneHistory, position: bytes | None) -> tuple[dict[str, list[Record]], str]:
+def _end(entry: JournalEntry) -> int:
+    """The running number after the last item of a transaction."""
+    return entry.seq + entry.records + entry.due
+
+
+def _unchained(job: Job, past: LaneHistory, head: bytes) -> tuple[dict[str, list[Record]], str]:
     """The chained output as it was decided, and what is wrong with its chain.
 
-    `position`: the packed position that its end must agree with; None where history does not reach its end.
+    `head`: what its end must agree with; NO_HEAD where history does not reach its end.
     """
     records = past.outputs.get(job.chained, ())
-    proof = Proof(msgspec.msgpack.decode(position, type=Head).chain if position else NO_HEAD)
+    proof = Proof(head)
     for record in records:
         proof.see(record.offset, record.value, head_in(record.headers), blanked=record.key == ERASED)
     proof.end()

@@ -126,6 +126,19 @@ def test_a_lost_journal_entry_and_lost_inputs_break_the_journal() -> None:
     assert "were inputs deleted by retention?" in lost.wrong[0].broken
 
 
+def test_a_lane_that_goes_on_while_it_is_read_is_compared_up_to_where_its_journal_was_read() -> None:
+    going_on = tampered(lambda past: past._replace(journal=past.journal[:-1]))
+    assert faults(going_on) == {}
+    done = replay_unchanged(going_on, processes=1)
+    assert (done.figures["lanes_at_work"], done.wrong) == (1, ())
+
+    def without_the_first(past: LaneHistory) -> LaneHistory:
+        return past._replace(journal=past.journal[:-1], outputs={**past.outputs, "leads.routed": routed[1:]})
+
+    routed = history().pasts[0].outputs["leads.routed"]
+    assert faults(tampered(without_the_first)) == {"outputs_missing": 1}
+
+
 def test_a_window_looks_at_its_own_outputs_alone() -> None:
     past = history().pasts[0]
     middle = past.journal[len(past.journal) // 2].timestamp
