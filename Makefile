@@ -41,9 +41,9 @@ setup: .venv/.ready ## make .venv with the command .venv/bin/leadlane (again onl
 demo: setup ## run the whole pipeline on an embedded Kafka with simulated traffic (ARGS='--seconds 60')
 	@$(BIN)/leadlane demo $(ARGS)
 
-# Two processes: tests of Kafka wait most of their time. A file stays in one, and so does its broker.
+# Three processes on two cores: tests of Kafka wait most of their time. A file stays in one, and so does its broker.
 test: setup ## all tests, schemas included (ARGS='-k sentiment' chooses some, ARGS='-n 0' takes one process)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: lint type schemas test ## everything that must be green before a change is handed in
 

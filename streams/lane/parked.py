@@ -21,6 +21,6 @@ class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     headers: tuple[Header, ...]
     delivery_id: str  # the same at every try and after a redrive
     tries: Count  # 0: unreadable, or overtaken by a newer record
-    status: int | None  # of the last answer; None: there was none
+    status: Count | None  # of the last answer; None: there was none
     error: str
     parked_at: int
