@@ -41,11 +41,14 @@ setup: .venv/.ready ## make .venv with the command .venv/bin/leadlane (again onl
 demo: setup ## run the whole pipeline on an embedded Kafka with simulated traffic (ARGS='--seconds 60')
 	@$(BIN)/leadlane demo $(ARGS)
 
-# Three processes on two cores: tests of Kafka wait most of their time. A file stays in one, and so does its broker.
-test: setup ## all tests, schemas included (ARGS='-k sentiment' chooses some, ARGS='-n 0' takes one process)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+# Four processes on two cores: tests of Kafka wait most of their time. A file stays in one, and so does its broker.
+test: setup ## the tests, schemas included (ARGS='-k sentiment' chooses some, ARGS='-n 0' takes one process)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile -m 'not long' $(ARGS)
 
-check: lint type schemas test ## everything that must be green before a change is handed in
+test-long: setup ## the tests that take minutes: a guarded Kafka, a real Schema Registry (159 MB once), kills from edge to edge
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(ARGS)
+
+check: lint type schemas test test-long ## everything that must be green before a change is handed in
 
 lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check .

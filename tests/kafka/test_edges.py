@@ -36,6 +36,8 @@ from tests.unit.test_gateway_hubspot import BATCH
 from tests.webhooks import SECRET as SINK_SECRET
 from tests.webhooks import a_webhook
 
+pytestmark = pytest.mark.long
+
 LANES = 3
 EACH = 30  # leads of each platform
 PAGE = 5  # activities of a page of Marketo

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
+import pytest
 from aiohttp import ClientSession, web
 from confluent_kafka import Consumer, TopicPartition
 from fastavro import schemaless_reader
@@ -323,6 +324,7 @@ def read_of(settings: Settings) -> Counter[str]:
     return Counter(record.name for record in standing(settings.brokers, "signals.activity"))
 
 
+@pytest.mark.long
 async def test_a_gateway_that_is_killed_while_it_polls_goes_on_and_reads_nothing_twice(
     fresh_topics: FreshTopics, tmp_path: Path
 ) -> None:
@@ -356,6 +358,7 @@ async def test_it_says_when_it_last_read_all(fresh_topics: FreshTopics, tmp_path
     assert 'leadlane_gateway_polled_timestamp_seconds{source="marketo"}' not in said()
 
 
+@pytest.mark.long
 async def test_of_two_gateways_one_polls_and_the_other_takes_over(fresh_topics: FreshTopics, tmp_path: Path) -> None:
     settings = fresh_topics(lanes=LANES)
     async with a_log(amount=2000, size=100) as (log, port):

@@ -35,6 +35,8 @@ from tests.kafka.lanes import LANES, World, committed, until
 from tests.registry import Apicurio, NoRegistry
 
 EVENTS, WINDOW_MS = 600, 1_000
+pytestmark = pytest.mark.long
+
 SHIPPED = shipped()
 OUTPUTS = [topic for topic in topics.TOPICS if topic.role is Role.OUTPUT and topic.record]
 PATIENCE_SECONDS = 10  # Confluent's client would wait for an answer for ever

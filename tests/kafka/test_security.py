@@ -55,6 +55,8 @@ from tests.kafka.test_sink import running as delivering
 from tests.webhooks import SECRET as HOOK_SECRET
 from tests.webhooks import a_webhook
 
+pytestmark = pytest.mark.long
+
 EXAMPLES, SCORES = 1_500, 40
 STATED = ["--actor", "ana", "--reason", "test"]
 REGISTRY_PASSWORD = "registry-s3cret"
