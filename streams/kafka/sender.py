@@ -17,6 +17,8 @@ from streams.settings import Settings
 FLUSH_SECONDS = 30.0
 FULL_QUEUE_POLL_SECONDS = 0.05
 MOST_QUEUED = 200_000
+# After a fault of the producer as a whole, its records are purged and new ones are refused; a poll tells of the fault.
+SAYS_NOTHING = (KafkaError._PURGE_QUEUE, KafkaError._FATAL)
 
 Delivered = Callable[[str, int, int], None]  # topic, partition, offset
 
@@ -105,12 +107,11 @@ class Sender:
             return 0
 
     def _fail(self, error: KafkaError, topic: str) -> None:
-        # After a fault of the producer as a whole its records are only purged: that says nothing.
-        if self._failure is None or self._failure.code() == KafkaError._PURGE_QUEUE:
+        if self._failure is None or self._failure.code() in SAYS_NOTHING:
             self._failure, self._refused_topic = error, topic
 
     def _check(self) -> None:
-        if self._failure is not None and self._failure.code() == KafkaError._PURGE_QUEUE:
+        if self._failure is not None and self._failure.code() in SAYS_NOTHING:
             self._serve(self._producer.poll, FULL_QUEUE_POLL_SECONDS)
         if self._failure is not None and is_denied(self._failure):
             raise denied(self._settings, self._failure, f"write to {self._refused_topic}")

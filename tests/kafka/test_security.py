@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -257,6 +258,18 @@ def writes(topic: topics.Topic) -> Callable[[Settings], object]:
     return attempt
 
 
+def writes_late(topic: topics.Topic) -> Callable[[Settings], object]:
+    """The producer as a whole has met its fault before the first record is handed over."""
+
+    def attempt(settings: Settings) -> None:
+        sender = Sender(settings)
+        time.sleep(1.0)
+        sender.send(topic.name, b"x", b"x")
+        sender.flush()
+
+    return attempt
+
+
 def reads(topic: topics.Topic) -> Callable[[Settings], object]:
     return lambda settings: count(settings, topic.name)
 
@@ -305,6 +318,7 @@ def joins(group: str) -> Callable[[Settings], object]:
         pytest.param("reader", reads(topics.REPLIES), id="a reader reads no mail"),
         pytest.param("reader", joins("leadlane"), id="a reader does not join the workers"),
         pytest.param("inspector", writes(topics.REVIEWS), id="an inspector writes nothing"),
+        pytest.param("inspector", writes_late(topics.REVIEWS), id="an inspector writes nothing, however late"),
         pytest.param("inspector", Redriver, id="an inspector sends no dead letter again"),
         pytest.param("monitoring", reads(topics.SCORES), id="monitoring reads no record"),
         pytest.param("admin", writes(topics.STATE), id="an admin writes no lead's state"),
