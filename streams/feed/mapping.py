@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from streams.core.events import RECORD
 from streams.errors import LeadlaneError
 from streams.nearest import nearest
+from streams.rule_parts import Part, Scale
 
 COMMON = ("event_id", "lead_id", "occurred_at", "source")  # every record has them: never mapped as fields
 Scalar = str | float | bool | None
@@ -30,12 +31,6 @@ class BadMapping(LeadlaneError):
     """The mapping file is wrong: its author's."""
 
     exit_code = 2
-
-
-class Part(BaseModel):
-    """A part of the mapping: unknown names are faults."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class FileFormat(Part):
@@ -91,19 +86,6 @@ class Band(Part):
 
     name: str
     below: float | None = None
-
-
-class Scale(Part):
-    """A number from one range to another; what lies outside ends at its edge."""
-
-    from_: Annotated[tuple[float, float], Field(alias="from")]
-    to: tuple[float, float] = (0.0, 100.0)
-
-    @model_validator(mode="after")
-    def _has_width(self) -> Scale:
-        if self.from_[0] == self.from_[1]:
-            raise ValueError("expected two different numbers in from")
-        return self
 
 
 class FieldRule(Part):
@@ -219,7 +201,7 @@ class Mapping(Part):
     lead: LeadKey
     time: TimeOfRow
     null_values: tuple[str, ...] = ("",)
-    unused_columns: dict[str, str] = {}  # column -> why it is left out; for readers
+    unused_columns: dict[str, str] = Field(default_factory=dict)  # column -> why it is left out; for readers
     learning: LearningRules | None = None
     records: Annotated[tuple[RecordRule, ...], Field(min_length=1)]
 

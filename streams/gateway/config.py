@@ -14,11 +14,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from streams.errors import LeadlaneError
-from streams.gateway.fields import Part
 from streams.gateway.limits import MAX_DEPTH
 from streams.gateway.mapping import BadRules, Mapper, RuleConfig
 from streams.gateway.platform import PLATFORMS, Platform, platform_of
 from streams.nearest import nearest
+from streams.rule_parts import Part
 from streams.secret_refs import SecretUnreadable
 
 

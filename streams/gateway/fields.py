@@ -14,35 +14,17 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import inspect
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from streams.gateway.paths import Arrived, Getter, getter, steps
 from streams.gateway.values import BadValue, fitting, instant, number, text_of
 from streams.lane.unreadable import shown
+from streams.rule_parts import Part, Scale
 from streams.secret_refs import SecretRef
 
 Scalar = str | bool | int | float | None
 Value = Callable[[Arrived], Any]
 Step = Callable[[Any], Any]
-
-
-class Part(BaseModel):
-    """A part of the rules: unknown names are faults."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Scale(Part):
-    """A number from one range to another; what lies outside ends at its edge."""
-
-    from_: Annotated[tuple[float, float], Field(alias="from")]
-    to: tuple[float, float] = (0.0, 100.0)
-
-    @model_validator(mode="after")
-    def _has_width(self) -> Scale:
-        if self.from_[0] == self.from_[1]:
-            raise ValueError("expected two different numbers in from")
-        return self
 
 
 class FieldRule(Part):

@@ -17,13 +17,14 @@ from msgspec import inspect
 from pydantic import Field, ValidationError
 
 from streams.core.events import RECORD, Event
-from streams.gateway.fields import FieldRule, Part, Scalar, compiled, is_rule
+from streams.gateway.fields import FieldRule, Scalar, compiled, is_rule
 from streams.gateway.paths import Arrived, Getter, arrived, getter
 from streams.gateway.platform import Item
 from streams.gateway.values import BadValue, text_of
 from streams.lane.unreadable import UnreadableRecord, invalid
 from streams.lane.wire import Wire
 from streams.nearest import nearest
+from streams.rule_parts import Part
 from streams.topics import INPUTS
 
 if TYPE_CHECKING:
