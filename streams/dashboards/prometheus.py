@@ -92,12 +92,17 @@ def looking_on(folder: Path, *targets: Path, every: str = "1s") -> Iterator[Prom
         _wait_until_ready(process, f"http://{LOOPBACK}:{port}/-/ready", log)
         yield Prometheus(f"http://{LOOPBACK}:{port}")
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, STOP_SECONDS)
+
+
+def end(process: subprocess.Popen[Any], seconds: float) -> None:
+    """Ask it to end, and kill it after so long."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _configure(folder: Path, targets: tuple[Path, ...], every: str, port: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from streams import shipped
-from streams.dashboards.prometheus import Prometheus, looking_on
+from streams.dashboards.prometheus import Prometheus, end, looking_on
 from streams.demo.run import TARGETS
 from streams.demo.stage import ACTOR, demo_policy
 from streams.errors import NotReady
@@ -68,12 +68,7 @@ def watched_demo(folder: Path, seconds: float, rate: float) -> Iterator[Watched]
         with looking_on(folder / "prometheus", demo / TARGETS) as prometheus:
             yield Watched(process, prometheus, demo, folder / "prometheus" / "targets", output)
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, STOP_SECONDS)
 
 
 def declare_groups(brokers: str, *groups: str) -> None:

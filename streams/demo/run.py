@@ -54,10 +54,8 @@ WAIT_SECONDS = 0.1
 LEARN_SECONDS = 10.0  # for the lab to learn what is left
 LINGER_MS = 1
 TARGETS = "targets.json"  # where worker and lab serve their metrics, in the folder of data and logs
-SECRET, SECRET_FILE = (
-    "LEADLANE_SEAL_SECRET",
-    "seal-secret",
-)  # the demo seals: with the secret of the environment, or its own
+# The demo seals: with the secret of the environment, or its own.
+SECRET, SECRET_FILE = "LEADLANE_SEAL_SECRET", "seal-secret"
 ENDING = (
     "meeting_booked", "ticket_opened", "csat", "bounce_hard", "bounce_soft", "complaint", "unsubscribe", "objection",
     "opportunity_opened",

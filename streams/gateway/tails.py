@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import NamedTuple
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.errors import BrokerUnreachable, LeadlaneError, MissingTopic
 from streams.kafka.access import denied, is_denied
+from streams.kafka.outside import consumer_outside
 from streams.kafka.reader import bounds
-from streams.kafka.security import confluent_config
 from streams.settings import Settings
 
 SETTLE_SECONDS = 1.0
@@ -53,7 +54,7 @@ class TailReader:
 
         Raises BrokerUnreachable or MissingTopic.
         """
-        with _Outside(self._settings) as consumer:
+        with closing(consumer_outside(self._settings, "gateway", fetch_wait_ms=20)) as consumer:
             places = _places(consumer, topics, self._settings)
             asked = [TopicPartition(topic, partition, at_ms) for topic, partition in places]
             spans: dict[Place, tuple[int, int]] = {}
@@ -65,7 +66,7 @@ class TailReader:
 
     def from_offsets(self, starts: Mapping[Place, int], found: Callable[[str], object]) -> Tails:
         """Tell `found` every own ce_id from these offsets on. Raises BrokerUnreachable."""
-        with _Outside(self._settings) as consumer:
+        with closing(consumer_outside(self._settings, "gateway", fetch_wait_ms=20)) as consumer:
             return self._twice(consumer, dict(starts), found)
 
     def _twice(self, consumer: Consumer, starts: dict[Place, int], found: Callable[[str], object]) -> Tails:
@@ -112,30 +113,6 @@ class TailReader:
         if isinstance(source, bytes) and isinstance(name, bytes) and self._mine(source):
             found(name.decode(errors="replace"))
         return True
-
-
-class _Outside:
-    """A consumer that belongs to no group."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._made = Consumer(
-            confluent_config(
-                settings,
-                group_id=f"{settings.app_id}-gateway",  # the client wants a name; it never joins or commits
-                enable_auto_commit=False,
-                # What a redrive has aborted is not there, though it lies in the log.
-                isolation_level="read_committed",
-                auto_offset_reset="earliest",
-                enable_partition_eof=True,
-                fetch_wait_max_ms=20,
-            )
-        )
-
-    def __enter__(self) -> Consumer:
-        return self._made
-
-    def __exit__(self, *error: object) -> None:
-        self._made.close()
 
 
 def _places(consumer: Consumer, topics: frozenset[str], settings: Settings) -> list[Place]:

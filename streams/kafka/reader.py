@@ -18,8 +18,8 @@ from confluent_kafka import (
 
 from streams.errors import BrokerFailed, MissingTopic
 from streams.kafka.access import denied, is_denied
+from streams.kafka.outside import consumer_outside
 from streams.kafka.reach import reach
-from streams.kafka.security import confluent_config
 from streams.settings import Settings
 
 ANSWER_SECONDS = 10.0
@@ -33,17 +33,7 @@ class Reader:
     def __init__(self, settings: Settings) -> None:
         """BrokerUnreachable if nobody answers."""
         self._settings, self._brokers = settings, settings.brokers
-        self._consumer = Consumer(
-            confluent_config(
-                settings,
-                group_id=f"{settings.app_id}-reader",  # the client wants a name; it never joins or commits
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-                auto_offset_reset="earliest",
-                enable_partition_eof=True,
-                fetch_wait_max_ms=20,  # the end of a topic shows only after an empty fetch
-            )
-        )
+        self._consumer = consumer_outside(settings, "reader", fetch_wait_ms=20)
         reach(self._consumer, settings)
 
     def __enter__(self) -> Self:

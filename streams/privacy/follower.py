@@ -10,14 +10,14 @@ import time
 from collections.abc import Iterable
 
 from aiokafka.partitioner import murmur2
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from streams.errors import BrokerFailed, MissingTopic
 from streams.kafka.access import denied, is_denied
 from streams.kafka.codec import wire_for
+from streams.kafka.outside import consumer_outside
 from streams.kafka.reach import reach
 from streams.kafka.reader import ANSWER_SECONDS, SILENCE_SECONDS, bounds
-from streams.kafka.security import confluent_config
 from streams.privacy.keys import KeyRing, SubjectKey
 from streams.privacy.seal import Secrets
 from streams.settings import Settings
@@ -35,17 +35,7 @@ class KeyFollower:
         self.ring = KeyRing(secrets)
         self._settings, self._wire, self._brokers = settings, wire_for(settings), settings.brokers
         self._at: dict[int, int] = {}  # by partition: up to where it is read
-        self._consumer = Consumer(
-            confluent_config(
-                settings,
-                group_id=f"{settings.app_id}-keys",  # the client wants a name; it never joins or commits
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-                auto_offset_reset="earliest",
-                enable_partition_eof=True,
-                fetch_wait_max_ms=100,
-            )
-        )
+        self._consumer = consumer_outside(settings, "keys", fetch_wait_ms=100)
         reach(self._consumer, settings)
         about = self._consumer.list_topics(KEYS.name, timeout=ANSWER_SECONDS).topics[KEYS.name]
         if about.error is not None and is_denied(about.error):

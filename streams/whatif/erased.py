@@ -104,25 +104,25 @@ def without_erased(job: Job, past: LaneHistory) -> tuple[LaneHistory, Erased]:
         return past, NOBODY
     inputs = {topic: _blanked(topic, records, leads) for topic, records in past.inputs.items()}
     count = sum(record.key == ERASED for records in inputs.values() for record in records)
-    erased = Erased(leads, _numbers(past.outputs.get(topics.DECISIONS.name, ())), count)
+    erased = Erased(leads, _named(past.outputs.get(topics.DECISIONS.name, ()), TICK), count)
     outputs = {topic: erased.recorded(topic, records) for topic, records in past.outputs.items()}
     states = {key: packed for key, packed in past.start.states.items() if key not in leads}
     return past._replace(inputs=inputs, outputs=outputs, start=past.start._replace(states=states)), erased
 
 
-def erasing(decisions: Iterable[Record]) -> dict[int, bytes]:
-    """Offset of the request -> lead, of all decisions that erased."""
+def _named(decisions: Iterable[Record], mark: bytes) -> dict[int, bytes]:
+    """The number in its id -> lead, of all decisions whose id begins with `mark`: an offset, or a timer's number."""
     found: dict[int, bytes] = {}
     for record in decisions:
         name = next((value for header, value in record.headers if header == "ce_id"), b"")
-        if name.startswith(MARK) and record.key:
+        if name.startswith(mark) and record.key:
             found[int(name.partition(b"/")[0].rpartition(b"-")[2])] = record.key
     return found
 
 
 def _cuts(job: Job, past: LaneHistory) -> dict[bytes, Cut]:
     """Where each lead was erased last, of those that were after the start."""
-    done = erasing(past.outputs.get(topics.DECISIONS.name, ()))
+    done = _named(past.outputs.get(topics.DECISIONS.name, ()), MARK)
     offsets = {topic: [record.offset for record in records] for topic, records in past.inputs.items()}
     position, cuts = dict(past.start.next), dict[bytes, Cut]()
     for record in past.journal if done else ():
@@ -152,13 +152,3 @@ def _blanked(topic: str, records: Sequence[Record], leads: Mapping[bytes, Cut]) 
 def blank(record: Record) -> Record:
     """What stands in the place of a record of an erased lead."""
     return Record(record.topic, record.partition, record.offset, record.timestamp, ERASED, None, ())
-
-
-def _numbers(decisions: Sequence[Record]) -> dict[int, bytes]:
-    """Number -> lead, of all decisions that timers made."""
-    found: dict[int, bytes] = {}
-    for record in decisions:
-        name = next((value for header, value in record.headers if header == "ce_id"), b"")
-        if name.startswith(TICK) and record.key:
-            found[int(name.partition(b"/")[0].rpartition(b"-")[2])] = record.key
-    return found
