@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from streams.dashboards.board import ROOT
 from streams.dashboards.watched import Watched
-from streams.demo.worker import LOOPBACK, Process, free_port, running, scrape_targets
+from streams.demo.worker import LOOPBACK, GatewayProcess, SinkProcess, free_port, running, scrape_targets
 
 RULES = ROOT / "deploy" / "gateway" / "cloudevents.yaml"
 LANES = 4  # of a demo
@@ -40,22 +40,6 @@ targets:
     secrets: [{{env: NEIGHBOUR_SECRET}}]
     retry: {{first_seconds: 0.2, most_seconds: 5}}
 """
-
-
-class GatewayProcess(Process):
-    """A running gateway."""
-
-    command = "gateway"
-    arguments = ("run",)
-    port_variable = "LEADLANE_GATEWAY_WEB_PORT"
-
-
-class SinkProcess(Process):
-    """A running HTTP sink."""
-
-    command = "sink"
-    arguments = ("http",)
-    port_variable = "LEADLANE_SINK_WEB_PORT"
 
 
 class Edges(NamedTuple):

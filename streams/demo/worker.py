@@ -1,4 +1,4 @@
-"""`leadlane worker` and `leadlane lab` in processes of their own, as in earnest: nobody's work shares a Python."""
+"""`leadlane worker`, `lab`, `gateway` and `sink` in processes of their own, as in earnest: none shares a Python."""
 
 from __future__ import annotations
 
@@ -163,6 +163,22 @@ class LabProcess(Process):
     def _figure(self, name: str) -> int:
         found = re.search(rf"^{name} (\S+)$", self.exposition(), re.M)
         return int(float(found[1])) if found else 0
+
+
+class GatewayProcess(Process):
+    """A running gateway."""
+
+    command = "gateway"
+    arguments = ("run",)
+    port_variable = "LEADLANE_GATEWAY_WEB_PORT"
+
+
+class SinkProcess(Process):
+    """A running HTTP sink."""
+
+    command = "sink"
+    arguments = ("http",)
+    port_variable = "LEADLANE_SINK_WEB_PORT"
 
 
 def scrape_targets(*processes: Process) -> str:

@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from streams.dashboards.neighbours import GatewayProcess, SinkProcess
-from streams.demo.worker import Process, WorkerProcess, free_port, running
+from streams.demo.worker import GatewayProcess, Process, SinkProcess, WorkerProcess, free_port, running
 from streams.gateway.config import load_config
 from streams.kafka import admin
 from streams.kafka.embedded import EmbeddedBroker
@@ -32,6 +31,7 @@ from tests.gateways import SECRET as HUBSPOT_SECRET
 from tests.gateways import URL, incoming, signed
 from tests.kafka.lanes import until
 from tests.kafka.test_sink import unfinished
+from tests.servers import serving
 from tests.unit.test_gateway_hubspot import BATCH
 from tests.webhooks import SECRET as SINK_SECRET
 from tests.webhooks import a_webhook
@@ -118,16 +118,9 @@ class MarketoInstance:
 
 @contextlib.asynccontextmanager
 async def marketo() -> AsyncIterator[MarketoInstance]:
-    instance, app = MarketoInstance(), web.Application()
-    app.router.add_route("*", "/{tail:.*}", instance.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    instance.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    instance = MarketoInstance()
+    async with serving(instance.answer) as instance.url:
         yield instance
-    finally:
-        await runner.cleanup()
 
 
 class Platforms:

@@ -40,6 +40,7 @@ from streams.settings import Settings
 from streams.topics import TOPIC
 from tests.gateway_platforms import FILES, NOW, SECRET, request, sample, sample_json, shipped, signature, told
 from tests.kafka.conftest import FreshTopics
+from tests.servers import serving
 from tests.unit import test_platform_mailgun as mailgun
 from tests.unit import test_platform_sendgrid as sendgrid
 from tests.unit import test_platform_ses as ses
@@ -275,22 +276,14 @@ class Log:
 
 
 @contextlib.asynccontextmanager
-async def a_log(amount: int, size: int) -> AsyncIterator[tuple[Log, int]]:
-    log, app = Log(amount, size), web.Application()
-    app.router.add_route("*", "/{tail:.*}", log.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    try:
-        yield log, site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-    finally:
-        await runner.cleanup()
+async def a_log(amount: int, size: int) -> AsyncIterator[tuple[Log, str]]:
+    log = Log(amount, size)
+    async with serving(log.answer) as url:
+        yield log, url
 
 
-def polled_file(folder: Path, port: int) -> Path:
-    changes = {"https://123-ABC-456.mktorest.com": f"http://127.0.0.1:{port}", "poll_seconds: 30": "poll_seconds: 0.5"}
+def polled_file(folder: Path, url: str) -> Path:
+    changes = {"https://123-ABC-456.mktorest.com": url, "poll_seconds: 30": "poll_seconds: 0.5"}
     shipped("marketo.yaml", folder, changes)
     return folder / "marketo.yaml"
 
@@ -329,8 +322,8 @@ async def test_a_gateway_that_is_killed_while_it_polls_goes_on_and_reads_nothing
     fresh_topics: FreshTopics, tmp_path: Path
 ) -> None:
     settings = fresh_topics(lanes=LANES)
-    async with a_log(amount=3000, size=100) as (log, port):
-        path = polled_file(tmp_path, port)
+    async with a_log(amount=3000, size=100) as (log, url):
+        path = polled_file(tmp_path, url)
         async with process(settings, path) as gateway:
             await until(lambda: log.pages >= 12)
             gateway.send_signal(signal.SIGKILL)
@@ -348,8 +341,8 @@ async def test_it_says_when_it_last_read_all(fresh_topics: FreshTopics, tmp_path
     def said() -> str:
         return metrics.exposition().decode()
 
-    async with a_log(amount=250, size=100) as (_, port):
-        sources = load_config(polled_file(tmp_path, port)).sources
+    async with a_log(amount=250, size=100) as (_, url):
+        sources = load_config(polled_file(tmp_path, url)).sources
         async with running(settings, sources, clock_ms=lambda: NOW):
             await until(
                 lambda: 'leadlane_gateway_polled_timestamp_seconds{source="marketo"} 1.795554391405e+09' in said()
@@ -361,8 +354,8 @@ async def test_it_says_when_it_last_read_all(fresh_topics: FreshTopics, tmp_path
 @pytest.mark.long
 async def test_of_two_gateways_one_polls_and_the_other_takes_over(fresh_topics: FreshTopics, tmp_path: Path) -> None:
     settings = fresh_topics(lanes=LANES)
-    async with a_log(amount=2000, size=100) as (log, port):
-        path = polled_file(tmp_path, port)
+    async with a_log(amount=2000, size=100) as (log, url):
+        path = polled_file(tmp_path, url)
         async with process(settings, path) as first:
             await until(lambda: log.pages >= 3)
             log.allowed.clear()

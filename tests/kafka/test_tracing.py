@@ -23,6 +23,7 @@ from tests.gateways import SECRET as HUBSPOT_SECRET
 from tests.gateways import a_config, a_score, signed
 from tests.kafka.lanes import until
 from tests.kafka.test_sink import running
+from tests.servers import serving
 from tests.webhooks import SECRET, a_webhook
 
 pytest.importorskip("opentelemetry.sdk", reason="traces are not tested: the extra `otel` is not installed")
@@ -50,6 +51,7 @@ class Collector:
         self.url = ""
 
     async def take(self, request: web.Request) -> web.Response:
+        assert (request.method, request.path) == ("POST", "/v1/traces")
         from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as otlp
 
         told = otlp.ExportTraceServiceRequest.FromString(await request.read())
@@ -75,16 +77,8 @@ class Collector:
 @asynccontextmanager
 async def a_collector() -> AsyncIterator[Collector]:
     collector = Collector()
-    app = web.Application()
-    app.router.add_post("/v1/traces", collector.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    collector.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with serving(collector.take) as collector.url:
         yield collector
-    finally:
-        await runner.cleanup()
 
 
 async def test_a_webhook_a_decision_and_a_delivery_are_one_trace(

@@ -23,6 +23,7 @@ from streams.gateway.marketo import KEPT_MS, OVERLAP_MS, Activities, Marketo, it
 from streams.gateway.platform import Item, Reading, Unauthorized
 from streams.gateway.polling import NotNow, Page
 from tests.gateway_platforms import NOW, SECRET, request, sample_json, shipped, told
+from tests.servers import serving
 
 STREAM, OTHER = "activities-1.2.6.8.9.10.11.13.22.27", "activities-46"
 TOKEN = sample_json("marketo/paging_token.json")["nextPageToken"]
@@ -65,24 +66,16 @@ class Instance:
 
 @asynccontextmanager
 async def marketo(tmp_path: Path, **changes: str) -> AsyncIterator[tuple[Instance, Activities, Source]]:
-    instance, app = Instance(), web.Application()
-    app.router.add_route("*", "/{tail:.*}", instance.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-    texts = {ENDPOINT: f"http://127.0.0.1:{port}", **changes}
-    source = shipped("marketo.yaml", tmp_path, texts)["marketo"]
-    assert isinstance(source.platform, Marketo)
-    polled = source.platform.polled()
-    assert isinstance(polled, Activities)
-    try:
-        yield instance, polled, source
-    finally:
-        await polled.close()
-        await runner.cleanup()
+    instance = Instance()
+    async with serving(instance.answer) as url:
+        source = shipped("marketo.yaml", tmp_path, {ENDPOINT: url, **changes})["marketo"]
+        assert isinstance(source.platform, Marketo)
+        polled = source.platform.polled()
+        assert isinstance(polled, Activities)
+        try:
+            yield instance, polled, source
+        finally:
+            await polled.close()
 
 
 def place(token: str | None, since: int | None = NOW - 60_000, **more: Any) -> SourcePosition:

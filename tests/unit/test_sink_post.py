@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -21,6 +20,7 @@ from streams.sink.config import sink_from
 from streams.sink.post import Poster
 from streams.sink.retry import Answer, Means
 from streams.traceparent import Trace
+from tests.servers import serving
 from tests.webhooks import KEY, SECRET, is_signed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -30,20 +30,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRM_SECRET", SECRET)
     monkeypatch.setenv("CRM_TOKEN", "Bearer s3cret")
-
-
-@asynccontextmanager
-async def served(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """The address of a server that answers so."""
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-    try:
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 async def posted(url: str, *more: str, span: Trace | None = None) -> Answer:
@@ -67,7 +53,7 @@ async def test_a_delivery_is_signed_and_carries_its_key_its_headers_and_its_trac
         seen.append(request)
         return web.Response(status=202, text="x" * 100_000)
 
-    async with served(handler) as url:
+    async with serving(handler) as url:
         answer = await posted(f"{url}/hook?a=1", span=Trace(0xAB, 0xCD, True))
     assert (answer.means, answer.status) == (Means.DELIVERED, 202)
     (request,) = seen
@@ -85,7 +71,7 @@ async def test_a_redirect_is_not_followed() -> None:
         seen.append(request.path)
         raise web.HTTPTemporaryRedirect("/elsewhere")
 
-    async with served(handler) as url:
+    async with serving(handler) as url:
         answer = await posted(f"{url}/hook")
     assert (answer.status, answer.means, seen) == (307, Means.AGAIN, ["/hook"])
 
@@ -94,7 +80,7 @@ async def test_what_a_target_says_is_not_told_on() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         return web.Response(status=400, reason="s3cret", text=request.headers["Authorization"])
 
-    async with served(handler) as url:
+    async with serving(handler) as url:
         answer = await posted(url)
     assert answer == Answer(400, "answered 400 Bad Request")
 
@@ -109,7 +95,7 @@ async def test_no_answer_is_a_reason_to_try_again(does: str, why: str) -> None:
             await asyncio.sleep(5)
         return web.Response()
 
-    async with served(handler) as url:
+    async with serving(handler) as url:
         answer = await posted("http://127.0.0.1:9/" if does == "refuse" else url)
     assert (answer.status, answer.means, answer.why) == (None, Means.AGAIN, why)
     assert "s3cret" not in answer.said
@@ -123,7 +109,7 @@ async def test_only_a_certificate_that_is_trusted_gets_a_delivery(tmp_path: Path
         taken.append(request.path)
         return web.Response()
 
-    async with served(handler, context) as url:
+    async with serving(handler, context) as url:
         answer = await posted(url)
         assert (answer.means, answer.said) == (Means.AGAIN, "shows a certificate that is not to be trusted")
         assert taken == []
