@@ -6,7 +6,7 @@ cover every input once: no gap, no overlap, nothing left over.
 
 The chain through the decisions (streams/lane/chain.py) is no part of what is decided: it is proved by itself.
 
-A lane that goes on while its topics are read is compared up to its last journal entry that was read; its states, and
+A lane that goes on meanwhile is compared up to the last journal entry of when the replay began; its states, and
 compacted topics, show what came after and are left out.
 
 Law of this module: it knows bytes, not what they mean; streams/whatif/wrong.py decodes what it finds. With unchanged
@@ -70,7 +70,7 @@ def check_lane(job: Job, past: LaneHistory, contexts: Contexts, window: Window =
     packed = kept.pop(POSITION, None)
     position = msgspec.msgpack.decode(packed, type=Head) if packed else Head()
     if whole and journal and position.seq > _end(journal[-1]):
-        # The lane has gone on since its journal was read: what it wrote then is for the next replay.
+        # The lane has gone on since the replay began: what it wrote then is for the next one.
         whole, window = False, window._replace(until=journal[-1].now + 1)
         figures["lanes_at_work"] = 1
     unlinked, chain_fault = _unchained(job, past, position.chain if whole else NO_HEAD)

@@ -65,6 +65,9 @@ class FolderHistory(NamedTuple):
 
     folder: str
 
+    def as_of_now(self, job: Job) -> FolderHistory:
+        return self
+
     def lanes(self, job: Job) -> int:
         return manifest_of(Path(self.folder)).lanes
 
@@ -108,6 +111,9 @@ class Continued(NamedTuple):
 
     history: History
     base: FolderHistory
+
+    def as_of_now(self, job: Job) -> Continued:
+        return self._replace(history=self.history.as_of_now(job))
 
     def lanes(self, job: Job) -> int:
         lanes, before = self.history.lanes(job), self.base.lanes(job)

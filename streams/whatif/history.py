@@ -48,6 +48,9 @@ class LaneHistory(NamedTuple):
 class History(Protocol):
     """The past of all lanes. It is sent to other processes: it holds where to look, not what is there."""
 
+    def as_of_now(self, job: Job) -> History:
+        """The same, without what lanes commit from now on: controls that are read after this hold all that it names."""
+
     def lanes(self, job: Job) -> int:
         """How many lanes there are."""
 
@@ -59,9 +62,15 @@ class History(Protocol):
 
 
 class BrokerHistory(NamedTuple):
-    """What the topics of a broker hold now. Security as the environment says."""
+    """What the topics of a broker hold. Security as the environment says."""
 
     brokers: str
+    ends: tuple[int, ...] | None = None  # of the lanes' journals; None: as they are when they are read
+
+    def as_of_now(self, job: Job) -> BrokerHistory:
+        with Tail(self.brokers) as tail:
+            lanes = range(tail.partitions(job.journal))
+            return self._replace(ends=tuple(tail.bounds(job.journal, lane)[1] for lane in lanes))
 
     def lanes(self, job: Job) -> int:
         with Tail(self.brokers) as tail:
@@ -73,6 +82,8 @@ class BrokerHistory(NamedTuple):
             lanes = tail.partitions(job.journal)
             records = tail.read_whole([(job.journal, number)])  # first: of what it names, nothing is missing then
             records |= tail.read_whole([(topic, partition_of(job, topic, number)) for topic in others])
+        if self.ends is not None:
+            records[job.journal] = [entry for entry in records[job.journal] if entry.offset < self.ends[number]]
         keys = [record for topic in key_topics(job) for record in records[topic]]
         return lane_history(job, number, lanes, lambda topic: records[topic], keys)
 
@@ -95,6 +106,9 @@ class GivenHistory(NamedTuple):
 
     pasts: tuple[LaneHistory, ...]
     control_records: dict[str, list[Record]]
+
+    def as_of_now(self, job: Job) -> GivenHistory:
+        return self
 
     def lanes(self, job: Job) -> int:
         return len(self.pasts)

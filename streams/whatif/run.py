@@ -58,6 +58,7 @@ def replay_unchanged(
     """Decide everything again and compare it byte for byte; NoHistory when there is nothing."""
     began = time.perf_counter()
     figures: Counter[str] = Counter()
+    history = history.as_of_now(make_job(1))
     checks = each_lane(history, make_job, partial(_check, history, window), processes)
     for check in checks:
         figures.update(check.figures)
@@ -126,6 +127,7 @@ def replay_changed(
     from streams.whatif.summary import Contexts, summarize  # statistics: half a second that deciding need not wait for
 
     began = time.perf_counter()
+    history = history.as_of_now(make_job(1))
     stories = each_lane(history, make_job, partial(_try, history, plan), processes)
     seconds = time.perf_counter() - began
     controls, job = history.controls(make_job(1)), make_job(1)

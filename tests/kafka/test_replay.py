@@ -15,8 +15,13 @@ from streams.commands.replay import replay
 from streams.demo.simulator import SPAN_MS, traffic
 from streams.demo.worker import WorkerProcess
 from streams.kafka.sender import Sender
+from streams.lane.job import Job
+from streams.lane.privates import Record
+from streams.policy.publish import Publisher, Stamp
 from streams.settings import Settings
 from streams.shipped import default_policy
+from streams.whatif.history import BrokerHistory
+from streams.whatif.run import replay_unchanged
 from tests.fuzz.run import prepare
 from tests.kafka.conftest import FreshTopics
 
@@ -61,6 +66,38 @@ def test_history_is_the_same_again_after_a_kill_from_topics_and_from_a_folder(
     assert {(move["from"], move["to"]) for move in changed["tiers"]["moves"]} == {("T2_WARM", "T3_NURTURE")}
     assert changed["events"] == EVENTS
     assert changed["changes"] == ["~ values.warm_score: 50 -> 60"]
+
+
+def test_what_lanes_do_while_they_are_replayed_is_no_difference(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the replay has read the control topics, another policy decides more events."""
+    monkeypatch.setenv("LEADLANE_LANES", str(LANES))
+    more = list(written(traffic(6, 300, 50, start_at=time.time_ns() // 1_000_000 - SPAN_MS, run="more")))
+    other = (
+        default_policy()
+        .read_text()
+        .replace('version: "', 'version: "other-', 1)
+        .replace("warm_score: 50", "warm_score: 60")
+    )
+
+    class Meanwhile:
+        def __init__(self, history: BrokerHistory) -> None:
+            self.history, self.lanes, self.lane = history, history.lanes, history.lane
+
+        def as_of_now(self, job: Job) -> Meanwhile:
+            return Meanwhile(self.history.as_of_now(job))
+
+        def controls(self, job: Job) -> dict[str, list[Record]]:
+            read = self.history.controls(job)
+            with WorkerProcess(settings.brokers, LANES, tmp_path / "meanwhile.log", settings.app_id) as worker:
+                Publisher(settings).publish(other, "other.yaml", Stamp("ana", "test", time.time_ns() // 1_000_000))
+                send(Sender(settings), more)
+                wait(worker, 300)
+            return read
+
+    done = replay_unchanged(Meanwhile(BrokerHistory(settings.brokers)), processes=1)
+    assert (done.differences, done.figures["events"], done.figures["lanes_at_work"]) == (0, EVENTS, LANES)
 
 
 def run(settings: Settings, *arguments: str) -> tuple[int, dict[str, Any]]:
