@@ -12,7 +12,7 @@ from streams.report import Plot, Section, Table
 from streams.report import page as html_page
 from streams.report.plots import bars
 from streams.whatif.charts import Interval, intervals
-from streams.whatif.terminal import erased_text, headline, percent
+from streams.whatif.terminal import at_work_text, erased_text, headline, percent
 
 SIDES = ("recorded", "replayed")
 WORDS = ("as recorded", "with the change")
@@ -34,11 +34,12 @@ def page(summary: Mapping[str, Any]) -> str:
 
 
 def _unchanged(summary: Mapping[str, Any]) -> Iterator[Section]:
-    said = (
+    compared = (
         f"{summary['decisions']:,} decisions and {summary['transactions']:,} transactions of {summary['lanes']} lanes:"
         " every output record and every state was compared byte for byte."
     )
-    yield Section("What was compared", [text for text in (said, erased_text(summary)) if text])
+    said = (compared, erased_text(summary), at_work_text(summary))
+    yield Section("What was compared", [text for text in said if text])
     for lane in summary["wrong"]:
         figures = ", ".join(f"{name} {n:,}" for name, n in lane["figures"].items() if n)
         rows = [

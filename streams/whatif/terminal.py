@@ -24,8 +24,9 @@ def _unchanged(summary: Mapping[str, Any]) -> Iterable[RenderableType]:
         f"{summary['events']:,} events, {summary['decisions']:,} decisions, {summary['transactions']:,} transactions of"
         f" {summary['lanes']} lanes decided again in {summary['seconds']:.1f} s ({_rate(summary)} events/s)"
     )
-    if said := erased_text(summary):
-        yield Text(said)
+    for said in (erased_text(summary), at_work_text(summary)):
+        if said:
+            yield Text(said)
     yield Text(f"differences: {differ:,}", style="bold red" if differ else "bold green")
     for lane in summary["wrong"]:
         figures = ", ".join(f"{name} {n:,}" for name, n in lane["figures"].items() if n)
@@ -70,6 +71,13 @@ def erased_text(summary: Mapping[str, Any]) -> str:
     left_out = summary.get("windows_left_out")
     windows = f"; {left_out:,} minutes of statistics are not comparable for it" if left_out else ""
     return f"{summary['erased']:,} events and timers of erased leads were not decided again{windows}."
+
+
+def at_work_text(summary: Mapping[str, Any]) -> str:
+    """What is said of lanes that went on meanwhile; nothing when none did."""
+    lanes = summary.get("lanes_at_work")
+    which = "1 lane" if lanes == 1 else f"{lanes} lanes"
+    return f"{which} went on meanwhile: compared up to when this began, states not at all." if lanes else ""
 
 
 def _rate(summary: Mapping[str, Any]) -> str:

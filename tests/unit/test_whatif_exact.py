@@ -23,6 +23,7 @@ from streams.whatif.history import GivenHistory, LaneHistory, NoHistory
 from streams.whatif.page import page
 from streams.whatif.run import pipeline_job, replay_changed, replay_unchanged
 from streams.whatif.story import Plan
+from streams.whatif.terminal import at_work_text
 from streams.whatif.window import Window
 
 EVENTS, LANES = 1_500, 2
@@ -131,6 +132,8 @@ def test_a_lane_that_goes_on_while_it_is_read_is_compared_up_to_where_its_journa
     assert faults(going_on) == {}
     done = replay_unchanged(going_on, processes=1)
     assert (done.figures["lanes_at_work"], done.wrong) == (1, ())
+    assert at_work_text(done.figures).startswith("1 lane meanwhile")
+    assert at_work_text(replay_unchanged(history(), processes=1).figures) == ""
 
     def without_the_first(past: LaneHistory) -> LaneHistory:
         return past._replace(journal=past.journal[:-1], outputs={**past.outputs, "leads.routed": routed[1:]})
