@@ -132,7 +132,7 @@ def test_a_lane_that_goes_on_while_it_is_read_is_compared_up_to_where_its_journa
     assert faults(going_on) == {}
     done = replay_unchanged(going_on, processes=1)
     assert (done.figures["lanes_at_work"], done.wrong) == (1, ())
-    assert at_work_text(done.figures).startswith("1 lane meanwhile")
+    assert at_work_text(done.figures).startswith("1 lane went on meanwhile")
     assert at_work_text(replay_unchanged(history(), processes=1).figures) == ""
 
     def without_the_first(past: LaneHistory) -> LaneHistory:
